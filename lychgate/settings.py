@@ -1,0 +1,146 @@
+"""How one installation runs: the process settings, read from the file and handed to every part."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from lychgate.core.model import Team
+
+
+class LogFormat(StrEnum):
+    """How log lines look; `auto` is `human` on a terminal and `json` elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    HUMAN = "human"
+
+
+class LogLevel(StrEnum):
+    """The least serious line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """The companion app: login, callback, logout and every other page of our own."""
+
+    listen: str = "127.0.0.1:8800"
+    """`HOST:PORT` it accepts the proxy's connections on."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses or networks whose client-address headers are believed; nobody else's are."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtAuthz:
+    """The decision server that Envoy asks, one process for each endpoint."""
+
+    listen: tuple[str, ...] = ("127.0.0.1:9001",)
+    """`HOST:PORT` or `unix:/path`: one for each worker, or one from which the others follow."""
+    workers: int = 1
+    """Number of processes."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """One endpoint for each worker: those listed, then the last port (or path) counted on."""
+        missing = range(1, self.workers - len(self.listen) + 1)
+        return self.listen + tuple(_following(self.listen[-1], step) for step in missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The listener of `/healthz`, `/readyz` and `/metrics`."""
+
+    listen: str = "127.0.0.1:8801"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Where mails go: to a server, or as `.eml` files into a folder. Neither: none is sent."""
+
+    smtp_url: str = field(default="", repr=False)
+    """`smtp://USER:PASSWORD@HOST:PORT` (STARTTLS when offered) or `smtps://…`."""
+    folder: Path | None = None
+    """Folder that receives one file for each mail; each appears complete, by rename."""
+    sender: str = "lychgate@localhost"
+    """The From address (key in the file: `from`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is logged and how."""
+
+    format: LogFormat = LogFormat.AUTO
+    level: LogLevel = LogLevel.INFO
+    allow: bool = True
+    """Whether each plain allow is a line."""
+    bypass: bool = False
+    """Whether each bypass is a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one visitor may ask for."""
+
+    pins_per_hour: int = 10
+    """One-time PINs sent to one address, and asked for from one client address, in an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a proxy sends allowed requests for one host (and path)."""
+
+    host: str
+    """Host name, `*.` in front for all names below."""
+    to: str
+    """Origin, as `http://HOST:PORT` or `https://HOST:PORT`."""
+    path: str = "/"
+    """Path prefix; the longest that fits wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a process needs to know before it opens the store."""
+
+    team: Team
+    """Where the installation is reached (keys: `team.url`, `public_scheme`, `public_port`)."""
+    name: str = "Lychgate"
+    """What the installation is called on its pages (key: `team.name`)."""
+    store: str = field(default="sqlite:///lychgate.db", repr=False)
+    """`sqlite:///PATH` or `postgresql://…`; default: `lychgate.db` next to the file."""
+    master_key_file: Path | None = None
+    """Key that seals secrets at rest; default: next to the SQLite file, made at first start.
+
+    The environment variable `LYCHGATE_MASTER_KEY` goes first.
+    """
+    companion: Companion = Companion()
+    extauthz: ExtAuthz = ExtAuthz()
+    health: Health = Health()
+    mail: Mail = Mail()
+    limits: Limits = Limits()
+    country_database: Path | None = None
+    """MaxMind-format file for country rules; none: every country is unknown."""
+    store_outage_grace: timedelta | None = None
+    """How long decisions go on without the store, 0 to 24 hours; see `outage_grace`."""
+    outbound_allow: tuple[str, ...] = ()
+    """Hosts (`NAME`, `NAME:PORT`, address or network) that the outbound guard lets through."""
+    log: Log = Log()
+    upstreams: tuple[Upstream, ...] = ()
+
+    @property
+    def outage_grace(self) -> timedelta:
+        """`store_outage_grace`, or its default: 10 minutes with SQLite, 60 s with PostgreSQL."""
+        if self.store_outage_grace is not None:
+            return self.store_outage_grace
+        return timedelta(minutes=10) if self.store.startswith("sqlite") else timedelta(seconds=60)
+
+
+def _following(endpoint: str, step: int) -> str:
+    if endpoint.startswith("unix:"):
+        return f"{endpoint}-{step}"
+    host, _, port = endpoint.rpartition(":")
+    return f"{host}:{int(port) + step}"
