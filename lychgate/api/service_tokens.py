@@ -1,0 +1,35 @@
+"""The wire shape of service tokens, and what the store keeps of their secrets."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from lychgate.api.base import Flag, Name, Time, Wire
+from lychgate.core.durations import parse_duration
+
+_SHA256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def _lifetime(text: str) -> str:
+    if text != "forever" and parse_duration(text) is None:
+        raise ValueError(
+            f"`{text[:40]}` is neither `forever` nor a duration such as `8760h`"
+        )
+    return text
+
+
+Lifetime = Annotated[str, AfterValidator(_lifetime)]
+
+
+class ServiceTokenBody(Wire):
+    """A service token. Hashes are the SHA-256 of the secret, in hex, and are never given out."""
+
+    name: Name
+    duration: Lifetime | None = None
+    enabled: Flag = True
+    client_id: Annotated[str, Field(pattern="^[A-Za-z0-9._-]{8,200}$")] | None = None
+    client_secret_version: Annotated[int, Field(ge=1, le=2**31)] = 1
+    expires_at: Time | None = None
+    previous_client_secret_expires_at: Time | None = None
+    client_secret_hash: _SHA256 | None = None
+    previous_client_secret_hash: _SHA256 | None = None
