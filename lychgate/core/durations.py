@@ -26,9 +26,7 @@ def parse_duration(text: str) -> timedelta | None:
     match = _ALL.fullmatch(text)
     if match is None:
         return None
-    micros = sum(
-        Decimal(number) * _UNITS[unit] for number, unit in _ONE.findall(match[2])
-    )
+    micros = sum(Decimal(number) * _UNITS[unit] for number, unit in _ONE.findall(match[2]))
     sign = -1 if match[1] == "-" else 1
     try:
         return timedelta(microseconds=sign * int(micros))
@@ -42,8 +40,6 @@ def format_duration(duration: timedelta) -> str:
     hours, rest = divmod(abs(seconds), 3600)
     minutes, rest = divmod(rest, 60)
     parts = [
-        f"{count}{unit}"
-        for count, unit in ((hours, "h"), (minutes, "m"), (rest, "s"))
-        if count
+        f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if count
     ]
     return ("-" if seconds < 0 else "") + ("".join(parts) or "0s")

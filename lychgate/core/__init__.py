@@ -1,0 +1,1 @@
+"""The decision core: values in, decisions out, no input or output of its own."""

@@ -1,0 +1,66 @@
+"""The facts of one HTTP request, as the proxy measured them; nothing here is believed yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+type Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A client certificate that the proxy's TLS layer received.
+
+    `valid` is true only when the proxy itself validated the chain.
+    """
+
+    common_name: str
+    valid: bool
+    serial: str = ""
+    issuer_dn: str = ""
+    issuer_ski: str = ""
+    pem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    `host` is the authority as received, with its port if one was sent. `path` and `query` are
+    the raw target split at the first question mark; `query` is None when there was none. Header
+    names are lower case, every value is kept, bytes are decoded as Latin-1.
+    """
+
+    id: str
+    method: str
+    scheme: str
+    host: str
+    path: str
+    query: str | None
+    headers: Mapping[str, tuple[str, ...]]
+    client_ip: Address | None
+    certificate: ClientCertificate | None = None
+    country: str | None = None
+    """ISO 3166 two-letter code; None: not known."""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header; None when it is absent or repeated."""
+        values = self.headers.get(name)
+        return values[0] if values is not None and len(values) == 1 else None
+
+
+def split_target(target: str) -> tuple[str, str | None]:
+    """Split a raw request target into path and query; None when it holds no question mark."""
+    path, mark, query = target.partition("?")
+    return path, query if mark else None
+
+
+def address(text: str) -> Address | None:
+    """Parse a client address, IPv4-mapped IPv6 unmapped; None when it is not one."""
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed

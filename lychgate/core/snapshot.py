@@ -1,0 +1,275 @@
+"""The immutable compiled configuration that every decision reads, and how it is made.
+
+A change compiles what it touches and what refers to it; the rest of the previous snapshot is used
+again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from lychgate.core.keys import Keyring
+from lychgate.core.model import (
+    Action,
+    AppId,
+    Application,
+    IdentityProvider,
+    IdpId,
+    Organization,
+    PolicyId,
+    Records,
+    ServiceToken,
+    Team,
+)
+from lychgate.core.policy import CompiledPolicy, PolicyCompiler
+from lychgate.core.revocations import Revocations
+from lychgate.core.routes import Entry, Routes
+from lychgate.core.session import seconds
+from lychgate.core.urls import team_host
+from lychgate.errors import InvalidConfiguration, Problem
+
+type Reference = tuple[str, str]
+"""A kind (`policy`, `group`, `list`, …) and an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledApp:
+    """An application with its policies in the two orders they are evaluated in."""
+
+    app: Application
+    machine: tuple[CompiledPolicy, ...]
+    """Bypass and Service Auth."""
+    person: tuple[CompiledPolicy, ...]
+    """Allow and Block."""
+    settled: frozenset[PolicyId]
+    """Allow policies whose outcome at login stands, because no Allow or Block tests requests."""
+    rules_changed_at: int
+    """Tokens issued in or before this second must be renewed."""
+    references: frozenset[Reference]
+
+    def policy(self, id: PolicyId | None) -> CompiledPolicy | None:
+        """The policy of that id, if the application has it."""
+        return next((one for one in (*self.person, *self.machine) if one.id == id), None)
+
+    @property
+    def offers_login(self) -> bool:
+        """Whether a person could ever be admitted."""
+        return any(policy.action is Action.ALLOW for policy in self.person)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The application that owns a request, and the destination that matched."""
+
+    app: CompiledApp
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What of the process settings a snapshot depends on."""
+
+    team: Team
+    country_known: bool = False
+    """Whether a country database is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a decision reads. Never changed; a new one replaces it."""
+
+    revision: int
+    loaded_at: datetime
+    setting: Setting
+    records: Records
+    apps: Mapping[AppId, CompiledApp]
+    by_audience: Mapping[str, CompiledApp]
+    by_client_id: Mapping[str, ServiceToken]
+    routes: Routes
+    keyring: Keyring
+    revocations: Revocations
+    team_host: str = field(default="")
+
+    @property
+    def team(self) -> Team:
+        """Where the installation is reached."""
+        return self.setting.team
+
+    @property
+    def organization(self) -> Organization:
+        """The settings that hold for every application."""
+        return self.records.organization
+
+    @property
+    def idps(self) -> Mapping[IdpId, IdentityProvider]:
+        """The identity providers."""
+        return self.records.identity_providers
+
+    def route(self, host: str, path: str) -> Route | None:
+        """The application that owns a canonical host and normalised path."""
+        entry = self.routes.find(host, path)
+        return None if entry is None else Route(self.apps[entry.app], entry)
+
+
+def compile_snapshot(
+    records: Records,
+    setting: Setting,
+    keyring: Keyring,
+    revocations: Revocations,
+    revision: int,
+    now: datetime,
+) -> Snapshot:
+    """Compile everything; raises InvalidConfiguration with every problem there is."""
+    empty = Snapshot(
+        revision=0,
+        loaded_at=now,
+        setting=setting,
+        records=Records(),
+        apps={},
+        by_audience={},
+        by_client_id={},
+        routes=Routes(),
+        keyring=keyring,
+        revocations=revocations,
+        team_host=team_host(setting.team),
+    )
+    changed = _all_references(records)
+    return update_snapshot(empty, records, changed, keyring, revocations, revision, now)
+
+
+def update_snapshot(
+    previous: Snapshot,
+    records: Records,
+    changed: frozenset[Reference],
+    keyring: Keyring,
+    revocations: Revocations,
+    revision: int,
+    now: datetime,
+) -> Snapshot:
+    """The snapshot after some objects changed, came or went; `changed` names them."""
+    unchanged = replace(
+        previous,
+        revision=revision,
+        loaded_at=now,
+        keyring=keyring,
+        revocations=revocations,
+    )
+    if not changed:
+        return unchanged
+    touched = _touched(previous, records, changed)
+    came = [records.applications[id] for id in touched if id in records.applications]
+    gone = [previous.apps[id].app for id in touched if id in previous.apps]
+    problems: list[Problem] = list(_orphans(previous, records, changed, came))
+    fresh = {app.id: _compile_app(app, records, previous.setting, problems) for app in came}
+    routes = previous.routes.replaced(gone, came)
+    problems.extend(routes.conflicts(came))
+    problems.extend(_team_host_taken(previous.team_host, routes, came))
+    if problems:
+        raise InvalidConfiguration(dict.fromkeys(problems))
+    apps = {id: app for id, app in previous.apps.items() if id not in touched} | fresh
+    audiences = dict(previous.by_audience)
+    for app in gone:
+        audiences.pop(app.audience, None)
+    audiences.update((app.app.audience, app) for app in fresh.values())
+    return replace(
+        unchanged,
+        records=records,
+        apps=apps,
+        by_audience=audiences,
+        by_client_id=_service_tokens(previous, records, changed),
+        routes=routes,
+    )
+
+
+def _all_references(records: Records) -> frozenset[Reference]:
+    return frozenset(
+        (kind, str(id))
+        for kind, table in (
+            ("application", records.applications),
+            ("policy", records.policies),
+            ("group", records.groups),
+            ("service_token", records.service_tokens),
+        )
+        for id in table
+    )
+
+
+def _touched(previous: Snapshot, records: Records, changed: frozenset[Reference]) -> set[AppId]:
+    touched = {AppId(id) for kind, id in changed if kind == "application"}
+    if any(kind != "application" for kind, _ in changed):
+        touched |= {
+            id for id, app in previous.apps.items() if not changed.isdisjoint(app.references)
+        }
+    return {id for id in touched if id in previous.apps or id in records.applications}
+
+
+def _compile_app(
+    app: Application, records: Records, setting: Setting, problems: list[Problem]
+) -> CompiledApp:
+    compiler = PolicyCompiler(records, setting.country_known)
+    compiled: list[CompiledPolicy] = []
+    where = f"applications/{app.id}"
+    for index, id in enumerate(app.policies):
+        policy = records.policies.get(id)
+        if policy is None:
+            problems.append(Problem(f"{where}/policies/{index}", f"there is no policy `{id}`"))
+        else:
+            compiled.append(compiler.compile(policy))
+    for index, idp in enumerate(app.allowed_idps):
+        if idp not in records.identity_providers:
+            message = f"there is no identity provider `{idp}`"
+            problems.append(Problem(f"{where}/allowed_idps/{index}", message))
+    problems.extend(compiler.problems)
+    person = _of(compiled, Action.ALLOW, Action.DENY)
+    settled = not any(policy.each_request for policy in person)
+    times = [app.rules_changed_at, *(policy.rules_changed_at for policy in compiled)]
+    references: set[Reference] = {("policy", id) for id in app.policies}
+    references |= {("identity_provider", str(id)) for id in app.allowed_idps}
+    return CompiledApp(
+        app=app,
+        machine=_of(compiled, Action.BYPASS, Action.SERVICE_AUTH),
+        person=person,
+        settled=frozenset(p.id for p in person if settled and p.action is Action.ALLOW),
+        rules_changed_at=max(map(seconds, times)),
+        references=frozenset(references | compiler.references),
+    )
+
+
+def _of(policies: Sequence[CompiledPolicy], *actions: Action) -> tuple[CompiledPolicy, ...]:
+    return tuple(policy for policy in policies if policy.action in actions)
+
+
+def _orphans(
+    previous: Snapshot,
+    records: Records,
+    changed: frozenset[Reference],
+    compiled: Iterable[Application],
+) -> Iterable[Problem]:
+    """Policies and groups that no application uses must compile as well."""
+    compiler = PolicyCompiler(records, previous.setting.country_known)
+    used = {id for app in compiled for id in app.policies}
+    for kind, id in changed:
+        policy = records.policies.get(PolicyId(id)) if kind == "policy" else None
+        if policy is not None and policy.id not in used:
+            compiler.compile(policy)
+    for id in records.groups if any(kind == "group" for kind, _ in changed) else ():
+        compiler.check_group(id)
+    return compiler.problems
+
+
+def _team_host_taken(host: str, routes: Routes, apps: Iterable[Application]) -> Iterable[Problem]:
+    mine = {app.id for app in apps}
+    for entry in routes.exact.get(host, ()):
+        if entry.app in mine:
+            yield Problem(
+                f"applications/{entry.app}/destinations",
+                f"`{host}` is the host of the team domain and cannot be an application",
+            )
+
+
+def _service_tokens(
+    previous: Snapshot, records: Records, changed: frozenset[Reference]
+) -> Mapping[str, ServiceToken]:
+    if not any(kind == "service_token" for kind, _ in changed):
+        return previous.by_client_id
+    return {token.client_id: token for token in records.service_tokens.values()}

@@ -1,0 +1,231 @@
+"""Every path, header and cookie name we own, and how hosts, paths and return URLs are read.
+
+A target has two readings: the plain one, and the one of origins that cut path parameters
+(`/a;x=1`) before they look at it. `Target` keeps both; an admission must hold for each of them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from urllib.parse import quote
+
+from lychgate.core.model import Team
+
+AUTH_COOKIE = "CF_Authorization"
+SESSION_COOKIE = "CF_Session"
+APP_SESSION_COOKIE = "CF_AppSession"
+BINDING_COOKIE = "CF_Binding"
+DEVICE_COOKIE = "CF_Device"
+RESERVED_COOKIES = frozenset({AUTH_COOKIE, SESSION_COOKIE, APP_SESSION_COOKIE, BINDING_COOKIE})
+"""Cookies an origin may not set."""
+
+ASSERTION = "cf-access-jwt-assertion"
+USER_EMAIL = "cf-access-authenticated-user-email"
+USER_ID = "cf-access-authenticated-user-id"
+USER = "cf-access-user"
+TOKEN_HEADER = "cf-access-token"
+CLIENT_ID = "cf-access-client-id"
+CLIENT_SECRET = "cf-access-client-secret"
+CLIENT_IP_HEADER = "x-lychgate-client-ip"
+CLIENT_CERT_HEADER = "x-lychgate-client-cert"
+METADATA_REQUEST = "cf-access-metadata-request"
+METADATA = "cf-access-metadata"
+OWNED_HEADERS = frozenset(
+    {
+        ASSERTION,
+        USER_EMAIL,
+        USER_ID,
+        USER,
+        TOKEN_HEADER,
+        CLIENT_ID,
+        CLIENT_SECRET,
+        CLIENT_IP_HEADER,
+        CLIENT_CERT_HEADER,
+        METADATA_REQUEST,
+    }
+)
+"""Headers removed from every request before an origin sees it, whatever was decided."""
+
+PREFIX = "/cdn-cgi/access/"
+LOGIN = PREFIX + "login"
+AUTHORIZED = PREFIX + "authorized"
+LOGOUT = PREFIX + "logout"
+CALLBACK = PREFIX + "callback"
+CERTS = PREFIX + "certs"
+GET_IDENTITY = PREFIX + "get-identity"
+REFRESH_IDENTITY = PREFIX + "refresh-identity"
+
+ACCESS_METADATA = "/.well-known/cloudflare-access-protected-resource"
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
+SERVER_METADATA = "/.well-known/oauth-authorization-server"
+
+_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5})?)?")
+_TARGET = re.compile(r"/[!$&'()*+,;=:@A-Za-z0-9._~/%\[\]|^-]*")
+_SEGMENT = r"[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*"
+_PLAIN = re.compile(rf"/(?:{_SEGMENT}(?:/{_SEGMENT})*/?)?")
+_QUERY = re.compile(r"[\x21\x22\x24-\x7e]*")
+_ESCAPE = re.compile(r"%(..)?", re.DOTALL)
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_RETURN = re.compile(r"/[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]*")
+_EMAIL = re.compile(r"[!#$%&'*+/=?^_`{|}~.A-Za-z0-9-]{1,64}@([A-Za-z0-9.-]{1,255})")
+
+
+def canonical_host(authority: str) -> str | None:
+    """The lower-case host of an authority, without port and trailing dot; None for nonsense."""
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None or len(authority) > 262 or int(match[2] or 0) > 65535:
+        return None
+    host = match[1].lower()
+    if host.startswith("["):
+        return host if _is_ipv6(host[1:-1]) else None
+    host = host.removesuffix(".")
+    return host if len(host) <= 253 and _HOST.fullmatch(host) else None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A normalised path: `path` is forwarded and matched, `bare` is it without parameters."""
+
+    path: str
+    bare: str
+
+
+def normalise(raw: str, *, encoded_slash: bool = False) -> Target | None:
+    """Read a raw path as RFC 3986 6.2 does; None when two programs could read it differently.
+
+    Unreserved characters are decoded, dot segments removed, slashes merged. Refused: anything
+    outside the path's character set, encoded separators (unless `encoded_slash`), control bytes,
+    and escapes that would become one of those when decoded once more.
+    """
+    if _PLAIN.fullmatch(raw):
+        return Target(raw, raw)
+    if not _TARGET.fullmatch(raw):
+        return None
+    decoded = _decode_unreserved(raw, encoded_slash)
+    if decoded is None:
+        return None
+    plain = _remove_dots(decoded.split("/"))
+    bare = _remove_dots([segment.partition(";")[0] for segment in decoded.split("/")])
+    return None if plain is None or bare is None else Target(plain, bare)
+
+
+def _decode_unreserved(raw: str, encoded_slash: bool) -> str | None:
+    parts: list[str] = []
+    position = 0
+    for escape in _ESCAPE.finditer(raw):
+        digits = escape[1]
+        if digits is None or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+            return None
+        char = chr(int(digits, 16))
+        if char < " " or char in "\x7f\\%" or (char == "/" and not encoded_slash):
+            if char != "%" or _hides_an_escape(raw, escape.end()):
+                return None
+        parts.append(raw[position : escape.start()])
+        parts.append(char if char in _UNRESERVED else escape[0].upper())
+        position = escape.end()
+    parts.append(raw[position:])
+    return "".join(parts)
+
+
+def _hides_an_escape(raw: str, end: int) -> bool:
+    return re.match(r"[0-9A-Fa-f]{2}", raw[end : end + 2]) is not None
+
+
+def _remove_dots(segments: list[str]) -> str | None:
+    kept: list[str] = []
+    last = len(segments) - 1
+    for index, segment in enumerate(segments[1:], start=1):
+        if segment == "..":
+            if kept:
+                kept.pop()
+        elif segment not in ("", "."):
+            kept.append(segment)
+            continue
+        if index == last and kept:
+            kept.append("")
+    if kept and kept[-1] == "" and len(kept) == 1:
+        kept.pop()
+    return "/" + "/".join(kept)
+
+
+def is_query(query: str | None) -> bool:
+    """Whether a query holds printable ASCII only; browsers send nothing else."""
+    return query is None or _QUERY.fullmatch(query) is not None
+
+
+def split_cookies(headers: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Every cookie pair in order, as RFC 6265bis 5.7 splits them: no unquoting, no decoding."""
+    pairs: list[tuple[str, str]] = []
+    for line in headers.get("cookie", ()):
+        for piece in line.split(";"):
+            name, equals, value = piece.partition("=")
+            if equals:
+                pairs.append((name.strip(" \t"), value.strip(" \t")))
+            elif piece.strip(" \t"):
+                pairs.append(("", piece.strip(" \t")))
+    return pairs
+
+
+def join_cookies(pairs: list[tuple[str, str]]) -> str | None:
+    """The Cookie header that holds these pairs; None when there are none."""
+    return "; ".join(f"{name}={value}" if name else value for name, value in pairs) or None
+
+
+def safe_return(target: str) -> str:
+    """The path (with query and fragment) to go back to on the same host; `/` when it is odd."""
+    if len(target) > 4096 or not _RETURN.fullmatch(target) or target.startswith("//"):
+        return "/"
+    if any(escape in target.lower() for escape in ("%0d", "%0a", "%09", "%00")):
+        return "/"
+    return "/" if target.partition("?")[0].startswith(("/%5c", "/%2f", "/%5C", "/%2F")) else target
+
+
+def canonical_email(text: str) -> str | None:
+    """An address in lower case; None unless it is ASCII with exactly one `@` and a plain host."""
+    match = _EMAIL.fullmatch(text)
+    if match is None or not _HOST.fullmatch(match[1].lower()):
+        return None
+    return text.lower()
+
+
+def app_origin(team: Team, host: str) -> str:
+    """The public origin of an application host."""
+    default = {"https": 443, "http": 80}.get(team.public_scheme)
+    port = "" if team.public_port in (None, default) else f":{team.public_port}"
+    return f"{team.public_scheme}://{host}{port}"
+
+
+def team_host(team: Team) -> str:
+    """The host of the team domain, lower case and without its port."""
+    authority = team.url.partition("://")[2]
+    return canonical_host(authority) or authority
+
+
+def encode(text: str) -> str:
+    """Percent-encode a query value."""
+    return quote(text, safe="")
+
+
+def well_known_resource(path: str) -> str | None:
+    """The path a protected-resource document speaks of (RFC 9728 3.1); None for other paths."""
+    for prefix in _resource_prefixes():
+        if path == prefix:
+            return "/"
+        if path.startswith(prefix + "/"):
+            return path[len(prefix) :]
+    return None
+
+
+def _resource_prefixes() -> Iterator[str]:
+    yield ACCESS_METADATA
+    yield RESOURCE_METADATA
