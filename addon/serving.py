@@ -1,0 +1,90 @@
+"""A mitmproxy that holds nothing but the gate: how it is built, and how it runs until told to stop."""
+
+import asyncio
+import logging
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mitmproxy import master, options
+from mitmproxy.addons import core, errorcheck, next_layer, proxyserver, tlsconfig
+from mitmproxy.exceptions import OptionsError
+
+from addon.gate_addon import LychgateAddon
+from addon.shipped import BODY_SIZE_LIMIT, SHIPPED
+from lychgate.errors import LychgateError
+
+_NOWHERE = "reverse:http://upstream.invalid:80"
+"""mitmproxy wants one upstream; ours are chosen for each request, so this one is never reached."""
+
+
+class CannotServe(LychgateError):
+    """mitmproxy cannot be started like this."""
+
+    code = "cannot_serve"
+
+
+class Mode(StrEnum):
+    """How clients reach the proxy."""
+
+    REVERSE = "reverse"
+    REGULAR = "regular"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where and how to listen."""
+
+    host: str
+    port: int
+    mode: Mode = Mode.REVERSE
+    certificates: tuple[str, ...] = ()
+    """PEM files, each with its key, for TLS towards the clients."""
+    confdir: str = options.CONF_DIR
+    body_size_limit: str = BODY_SIZE_LIMIT
+    extra: tuple[str, ...] = ()
+    """Further mitmproxy options as `name=value`; dangerous ones are refused."""
+
+
+def serve(addon: LychgateAddon, listener: Listener) -> None:
+    """Run until SIGINT or SIGTERM; raises `CannotServe` before anything listens."""
+    asyncio.run(_serve(addon, listener))
+
+
+async def _serve(addon: LychgateAddon, listener: Listener) -> None:
+    proxy = _build(addon, listener)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, proxy.shutdown)
+    logging.getLogger("lychgate.addon").info(
+        "listening on %s:%s, mode %s", listener.host, listener.port, listener.mode
+    )
+    await proxy.run()
+
+
+def _build(addon: LychgateAddon, listener: Listener) -> master.Master:
+    values = options.Options()
+    proxy = master.Master(values)
+    proxy.addons.add(
+        core.Core(),
+        proxyserver.Proxyserver(),
+        next_layer.NextLayer(),
+        tlsconfig.TlsConfig(),
+        addon,
+        errorcheck.ErrorCheck(),
+    )
+    try:
+        values.update(
+            **{**SHIPPED, "body_size_limit": listener.body_size_limit},
+            mode=[_NOWHERE if listener.mode is Mode.REVERSE else "regular"],
+            listen_host=listener.host,
+            listen_port=listener.port,
+            certs=list(listener.certificates),
+            confdir=listener.confdir,
+        )
+        values.set(*listener.extra)
+    except (OptionsError, KeyError) as error:
+        raise CannotServe(str(error)) from error
+    if proxy.addons.get(LychgateAddon.name) is not addon or not addon.ready:
+        raise CannotServe("the gate is not part of this mitmproxy")
+    return proxy
