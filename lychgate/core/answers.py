@@ -16,6 +16,7 @@ from lychgate.core.decision import (
     Reason,
     Redirect,
 )
+from lychgate.core.identity import User
 from lychgate.core.model import Cors
 from lychgate.core.request import Request
 from lychgate.core.session import META_LIFE, TokenType, hash_app_session, seconds
@@ -174,10 +175,17 @@ def meta_claims(
     }
 
 
-def refuse(because: Because, status: int, app: CompiledApp | None, request: Request) -> Deny:
-    """Refuse for an application; its headers name it to clients, never the grounds."""
-    if app is None:
-        return Deny(because, status)
+def refuse(
+    because: Because, status: int, app: CompiledApp, request: Request
+) -> Deny | Redirect:
+    """Refuse for an application; its headers name it to clients, never the grounds.
+
+    People in a browser go to the configured page, if there is one for their case.
+    """
+    deny = app.app.deny
+    url = deny.url if isinstance(because.principal, User) else deny.non_identity_url
+    if status == 403 and url and is_navigation(request):
+        return Redirect(because, url, headers=app_headers(app))
     code = "unauthorized" if status == 401 else "forbidden"
     headers = [*app_headers(app), *cors_headers(app.app.cors, request)]
     if status == 403:

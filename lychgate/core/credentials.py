@@ -17,9 +17,9 @@ from enum import StrEnum
 from lychgate.core.decision import Reason
 from lychgate.core.model import AppId, ServiceToken
 from lychgate.core.request import Request
-from lychgate.core.session import Token, TokenType, bound_to, judge_times, read
+from lychgate.core.session import Token, TokenType, Verify, bound_to, judge_times
 from lychgate.core.snapshot import CompiledApp, Snapshot
-from lychgate.core.tokens import Rejected, Verify
+from lychgate.core.tokens import Rejected
 from lychgate.core.urls import (
     AUTH_COOKIE,
     BINDING_COOKIE,
@@ -202,8 +202,7 @@ class Reader:
 
     def token(self, text: str) -> Token | Rejected:
         """An application token of this installation that is alive, whichever its application."""
-        claims = self.verify(text)
-        token = claims if isinstance(claims, Rejected) else read(claims)
+        token = self.verify(text)
         if isinstance(token, Rejected):
             return token
         if token.type is not TokenType.APP:

@@ -65,6 +65,7 @@ from lychgate.core.request import Request
 from lychgate.core.selectors import Evidence, LinkedAppToken, Login, Match
 from lychgate.core.session import (
     SERVICE_TOKEN_LIFE_CAP,
+    Verify,
     app_duration,
     auth_cookie,
     identity_of,
@@ -73,7 +74,6 @@ from lychgate.core.session import (
     token_life,
 )
 from lychgate.core.snapshot import Route, Snapshot
-from lychgate.core.tokens import Verify
 from lychgate.core.urls import PREFIX, Target, canonical_host, is_query, normalise
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
@@ -242,7 +242,7 @@ class _Case:
             return self._refuse_service_token(machine)
         return None
 
-    def _refuse_service_token(self, machine: _Machine) -> Deny:
+    def _refuse_service_token(self, machine: _Machine) -> Decision:
         if machine.service is None:
             detail = (
                 machine.pair.client_id if isinstance(machine.pair, ServicePair) else "malformed"
@@ -350,7 +350,7 @@ class _Case:
                 return refused
         return self.onward.identified(self._because(Reason.ALLOWED, policy, principal), held)
 
-    def _refused_now(self, held: Held, principal: User) -> Deny | None:
+    def _refused_now(self, held: Held, principal: User) -> Decision | None:
         evidence = Evidence(
             ip=self.request.client_ip,
             country=self.request.country,

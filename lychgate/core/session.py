@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +12,7 @@ from typing import Any
 from lychgate.core.decision import SetCookie
 from lychgate.core.identity import Identity
 from lychgate.core.model import AppId, Application, IdpId, Organization, PolicyId, Team
-from lychgate.core.tokens import Rejected
+from lychgate.core.tokens import Rejected, Signed
 from lychgate.core.urls import AUTH_COOKIE
 
 LEEWAY = 30
@@ -56,11 +56,18 @@ class Token:
     linked_at: int
     """When the token of `linked_from` that this one goes back to was issued."""
     grant: str
+    kid: str
+    """The key that signed it."""
     claims: Mapping[str, Any]
 
 
-def read(claims: Mapping[str, Any]) -> Token | Rejected:
+type Verify = Callable[[str], Token | Rejected]
+"""What `decide` is handed to check a signature; the gate's remembers those it has seen."""
+
+
+def read(signed: Signed) -> Token | Rejected:
     """The token these verified claims make; every claim we rely on must have its type."""
+    claims = signed.claims
     try:
         kind = TokenType(claims.get("type", ""))
     except ValueError:
@@ -94,6 +101,7 @@ def read(claims: Mapping[str, Any]) -> Token | Rejected:
         linked_from=AppId(texts["linked_from"]) if texts["linked_from"] else None,
         linked_at=times[3],
         grant=texts["grant_id"],
+        kid=signed.kid,
         claims=claims,
     )
 

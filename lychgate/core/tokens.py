@@ -4,7 +4,8 @@
 because time, audience and revocation change while a signature does not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -37,16 +38,20 @@ class Rejected(StrEnum):
     BINDING = "binding"
 
 
-type Verify = Callable[[str], Mapping[str, Any] | Rejected]
-"""What `decide` is handed to check a signature; the gate's remembers good ones."""
-
-
 def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
     """A compact JWS over the claims, `typ` JWT."""
     return jwt.encode(dict(claims), key.private, ALGORITHM, headers={"kid": key.kid})
 
 
-def verify(token: str, keyring: Keyring, now: datetime) -> Mapping[str, Any] | Rejected:
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Claims whose signature is ours, and the key that made it."""
+
+    kid: str
+    claims: Mapping[str, Any]
+
+
+def verify(token: str, keyring: Keyring, now: datetime) -> Signed | Rejected:
     """The claims of a token whose header and signature are ours."""
     if len(token) > MAX_LENGTH or token.count(".") != 2 or not token.isascii() or "=" in token:
         return Rejected.MALFORMED
@@ -70,7 +75,7 @@ def verify(token: str, keyring: Keyring, now: datetime) -> Mapping[str, Any] | R
         return Rejected.SIGNATURE
     except (jwt.InvalidTokenError, ValueError, RecursionError):
         return Rejected.MALFORMED
-    return decoded
+    return Signed(key.kid, decoded)
 
 
 _SIGNATURE_ONLY: Any = {

@@ -1,0 +1,214 @@
+"""Answers one request: the shell around `decide` that holds the snapshot, the clock and the keys."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from lychgate.answer import Answer, page_answer
+from lychgate.core.decide import decide
+from lychgate.core.decision import (
+    Allow,
+    Because,
+    Challenge,
+    Decision,
+    Deny,
+    HeaderList,
+    Mint,
+    Reason,
+    Redirect,
+    Respond,
+    Serve,
+    SetCookie,
+)
+from lychgate.core.events import AccessEvent, access_event
+from lychgate.core.request import Address, Request
+from lychgate.core.session import (
+    APP_SESSION_LIFE,
+    Token,
+    hash_app_session,
+    read,
+    set_cookie_header,
+)
+from lychgate.core.snapshot import Snapshot
+from lychgate.core.tokens import Rejected, sign, verify
+from lychgate.core.urls import APP_SESSION_COOKIE, ASSERTION, AUTH_COOKIE, OWNED_HEADERS, encode
+
+log = logging.getLogger("lychgate.gate")
+
+_MEMO = 20_000
+"""Verified and minted tokens remembered, at most so many of each."""
+_MINT_REUSE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send the request on. Headers to set replace, those to remove go in every copy.
+
+    `path` is the whole target (path and query); `response_cookies` are complete Set-Cookie values
+    to add to the answer.
+    """
+
+    because: Because
+    path: str
+    set_headers: HeaderList
+    remove_headers: tuple[str, ...]
+    response_cookies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToCompanion:
+    """Send the request to the companion app instead of the origin."""
+
+    because: Because
+    set_headers: HeaderList
+    remove_headers: tuple[str, ...]
+
+
+type Outcome = Forward | Answer | ToCompanion
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The newest configuration, and how long ago the store was last heard of."""
+
+    snapshot: Snapshot
+    age: timedelta
+
+
+class Gate:
+    """Judges requests. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        view: Callable[[], View | None],
+        clock: Callable[[], datetime],
+        observe: Callable[[AccessEvent], None],
+        grace: timedelta,
+        country: Callable[[Address], str | None] | None = None,
+    ) -> None:
+        self._view = view
+        self._clock = clock
+        self._observe = observe
+        self._grace = grace
+        self._country = country
+        self._tokens: dict[bytes, tuple[str, Token]] = {}
+        self._minted: dict[tuple[object, ...], tuple[datetime, str]] = {}
+        self._minted_for: Snapshot | None = None
+
+    def check(self, request: Request) -> Outcome:
+        """What the proxy has to do with a request. Never raises: what goes wrong is a refusal."""
+        try:
+            return self._check(request)
+        except Exception:
+            log.exception("the decision failed", extra={"request_id": request.id})
+            return page_answer(Deny(Because(Reason.ERROR), 503), request, None)
+
+    def _check(self, request: Request) -> Outcome:
+        now = self._clock()
+        view = self._view()
+        if view is None or view.age > self._grace:
+            deny = Deny(Because(Reason.STALE), 503)
+            self._observe(access_event(request, deny, now))
+            return page_answer(deny, request, view.snapshot if view else None)
+        if self._country is not None and request.client_ip is not None:
+            request = replace(request, country=self._country(request.client_ip))
+        snapshot = view.snapshot
+        decision = decide(request, snapshot, self._verifier(snapshot, now), now)
+        outcome = self._carry_out(decision, request, snapshot, now)
+        self._observe(access_event(request, decision, now))
+        return outcome
+
+    def _carry_out(
+        self, decision: Decision, request: Request, snapshot: Snapshot, now: datetime
+    ) -> Outcome:
+        match decision:
+            case Allow():
+                return self._forward(decision, request, snapshot, now)
+            case Redirect():
+                return self._redirect(decision, snapshot, now)
+            case Challenge() | Deny():
+                return page_answer(decision, request, snapshot)
+            case Respond(because, status, headers, body):
+                return Answer(because, status, headers, body.encode())
+            case Serve(because):
+                ours = tuple(sorted(OWNED_HEADERS.intersection(request.headers)))
+                return ToCompanion(because, (("x-request-id", request.id),), ours)
+            case _:
+                assert_never(decision)
+
+    def _verifier(self, snapshot: Snapshot, now: datetime) -> Callable[[str], Token | Rejected]:
+        def verified(text: str) -> Token | Rejected:
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+            known = self._tokens.get(digest)
+            if known is not None and snapshot.keyring.by_kid(known[0], now) is not None:
+                return known[1]
+            signed = verify(text, snapshot.keyring, now)
+            token = signed if isinstance(signed, Rejected) else read(signed)
+            if isinstance(token, Token):
+                self._remember(digest, text, token)
+            return token
+
+        return verified
+
+    def _remember(self, digest: bytes, text: str, token: Token) -> None:
+        if len(self._tokens) >= _MEMO:
+            self._tokens.pop(next(iter(self._tokens)), None)
+        self._tokens[digest] = (token.kid, token)
+
+    def _forward(
+        self, allow: Allow, request: Request, snapshot: Snapshot, now: datetime
+    ) -> Forward:
+        headers, remove = allow.set_headers, allow.remove_headers
+        cookie = allow.cookie
+        set_cookies: tuple[str, ...] = ()
+        if allow.mint is not None:
+            token = self._mint(allow.mint, snapshot, now)
+            headers = tuple((n, token if n == ASSERTION else v) for n, v in headers)
+            if allow.mint.in_cookie_header:
+                added = f"{AUTH_COOKIE}={token}"
+                cookie = added if cookie is None else f"{cookie}; {added}"
+            if allow.mint.cookie is not None:
+                kept = replace(allow.mint.cookie, value=token)
+                set_cookies = (set_cookie_header(kept, _plain(snapshot), now),)
+        if cookie is not None:
+            headers = (*headers, ("cookie", cookie))
+        elif "cookie" in request.headers:
+            remove = (*remove, "cookie")
+        return Forward(allow.because, allow.path, headers, remove, set_cookies)
+
+    def _mint(self, mint: Mint, snapshot: Snapshot, now: datetime) -> str:
+        if self._minted_for is not snapshot or len(self._minted) >= _MEMO:
+            self._minted, self._minted_for = {}, snapshot
+        claims = mint.claims
+        key = tuple(
+            (name, repr(value)) for name, value in claims.items() if name not in ("iat", "exp")
+        )
+        known = self._minted.get(key)
+        if known is not None and timedelta(0) <= now - known[0] < _MINT_REUSE:
+            return known[1]
+        token = sign(claims, snapshot.keyring.current(now))
+        self._minted[key] = (now, token)
+        return token
+
+    def _redirect(self, redirect: Redirect, snapshot: Snapshot, now: datetime) -> Answer:
+        headers = [*redirect.headers, ("cache-control", "no-store")]
+        location = redirect.location
+        if redirect.meta is not None:
+            meta = dict(redirect.meta)
+            if redirect.new_app_session:
+                value = secrets.token_urlsafe(32)
+                meta["app_session_hash"] = hash_app_session(value)
+                life = int(APP_SESSION_LIFE.total_seconds())
+                cookie = SetCookie(APP_SESSION_COOKIE, value, max_age=life)
+                headers.append(("set-cookie", set_cookie_header(cookie, _plain(snapshot), now)))
+            location += f"&meta={encode(sign(meta, snapshot.keyring.current(now)))}"
+        headers.append(("location", location))
+        return Answer(redirect.because, 302, tuple(headers), b"")
+
+
+def _plain(snapshot: Snapshot) -> bool:
+    return snapshot.team.url.startswith("http:")
