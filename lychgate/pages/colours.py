@@ -1,5 +1,6 @@
 """Colours as administrators write them, and how readable one is on another (WCAG 2.2)."""
 
+import colorsys
 import re
 from dataclasses import dataclass
 
@@ -56,13 +57,22 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def readable(colour: Colour, on: Colour, ratio: float) -> Colour:
-    """The colour, moved towards black or white only as far as it takes to be read on `on`."""
+    """The colour, made darker or lighter only as far as it takes to be read on `on`."""
     away = max((BLACK, WHITE), key=lambda end: contrast(end, on))
     for step in range(_STEPS):
-        candidate = colour.mixed(away, step / _STEPS)
+        candidate = _shaded(colour, away, step / _STEPS)
         if contrast(candidate, on) >= ratio:
             return candidate
     return away
+
+
+def _shaded(colour: Colour, end: Colour, share: float) -> Colour:
+    """The colour's hue and saturation, its lightness `share` of the way to black or white."""
+    if not share:
+        return colour
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _parts(colour)))
+    lightness += (end.red / 255 - lightness) * share
+    return Colour(*(round(part * 255) for part in colorsys.hls_to_rgb(hue, lightness, saturation)))
 
 
 def _linear(part: int) -> float:

@@ -18,10 +18,9 @@ from lychgate.pages.colours import (
 
 READABLE = 4.5
 """The ratio WCAG 2.2 (1.4.3) asks of text."""
-_VIVID = 0.25
-_DARK = 0.06
+_VIVID = 0.12
+_DARK = 0.02
 
-_GREEN = Colour(0x1C, 0x63, 0x4D)
 _NEAR_BLACK = Colour(0x0B, 0x10, 0x0E)
 
 
@@ -32,12 +31,21 @@ class Mode:
     ground: Colour
     text: Colour
     card: Colour
+    accent: Colour
     glow: float
     """How much of the accent the top of the ground takes on."""
 
 
-LIGHT = Mode(Colour(0xF4, 0xF5, 0xF2), Colour(0x3D, 0x48, 0x43), WHITE, 0.10)
-DARK = Mode(Colour(0x10, 0x14, 0x12), Colour(0xB4, 0xBF, 0xB9), Colour(0x1A, 0x1F, 0x1D), 0.14)
+LIGHT = Mode(
+    Colour(0xF4, 0xF5, 0xF2), Colour(0x3D, 0x48, 0x43), WHITE, Colour(0x1C, 0x63, 0x4D), 0.10
+)
+DARK = Mode(
+    Colour(0x10, 0x14, 0x12),
+    Colour(0xB4, 0xBF, 0xB9),
+    Colour(0x1B, 0x1E, 0x1E),
+    Colour(0x72, 0xC6, 0xA4),
+    0.10,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Palette:
 def palette(design: LoginDesign, mode: Mode) -> Palette:
     """The colours of a design in a mode; what cannot be understood counts as not given."""
     given, text = parse_colour(design.background_color), parse_colour(design.text_color)
-    accent = readable(_accent(given, text), mode.card, READABLE)
+    accent = readable(_accent(given, text, mode), mode.card, READABLE)
     ground = mode.ground if given is None else _ground(given, mode)
     # A ground that somebody chose stays as it is.
     glow = ground.mixed(accent, mode.glow) if given is None else ground
@@ -76,10 +84,10 @@ def theme_css(design: LoginDesign) -> str:
     return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
 
 
-def _accent(ground: Colour | None, text: Colour | None) -> Colour:
+def _accent(ground: Colour | None, text: Colour | None, mode: Mode) -> Colour:
     """The most telling of the given colours, or ours when they are greys."""
     vivid = [colour for colour in (ground, text) if colour and colour.vividness > _VIVID]
-    return vivid[0] if vivid else _GREEN
+    return vivid[0] if vivid else mode.accent
 
 
 def _ground(given: Colour, mode: Mode) -> Colour:
@@ -87,4 +95,4 @@ def _ground(given: Colour, mode: Mode) -> Colour:
     if mode is LIGHT or given.luminance <= _DARK:
         return given
     steps = (given.mixed(BLACK, step / 20) for step in range(1, 20))
-    return next((colour for colour in steps if colour.luminance <= _DARK / 4), mode.ground)
+    return next((colour for colour in steps if colour.luminance <= _DARK), mode.ground)
