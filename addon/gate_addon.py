@@ -22,8 +22,9 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from addon import shipped, translate
 from addon.head import Fields, RefusedHead
 from addon.routes import Place, Routes
+from lychgate.answer import Answer
 from lychgate.core.request import Request
-from lychgate.gate import Answer, Forward, Outcome, ToCompanion
+from lychgate.gate import Forward, Outcome, ToCompanion
 
 DEADLINE_SECONDS = 2.0
 THREADS = 8
@@ -49,9 +50,7 @@ class LychgateAddon:
         self._routes = routes
         self._refusal: tuple[str, ...] = ("the options were not checked yet",)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gate")
-        self._cookies: WeakKeyDictionary[http.HTTPFlow, Fields | None] = (
-            WeakKeyDictionary()
-        )
+        self._cookies: WeakKeyDictionary[http.HTTPFlow, Fields | None] = WeakKeyDictionary()
         """Flows that may go on; the cookies their answer gets, None for the companion's."""
         self._granted: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         """Addresses that each client connection may reach, by the connection's id."""

@@ -87,4 +87,6 @@ def _is_known(mode: str) -> bool:
 
 
 def _mode_problem(mode: str) -> str:
-    return f"mode `{mode}` cannot be gated: use `reverse:http://…`, `reverse:https://…` or `regular`"
+    return (
+        f"mode `{mode}` cannot be gated: use `reverse:http://…`, `reverse:https://…` or `regular`"
+    )

@@ -11,9 +11,10 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from addon import head
 from addon.head import Fields, RefusedHead
 from addon.routes import Place
+from lychgate.answer import Answer
 from lychgate.core.request import Address, ClientCertificate, Request, address, split_target
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, RESERVED_COOKIES
-from lychgate.gate import Answer, Forward, ToCompanion
+from lychgate.gate import Forward, ToCompanion
 
 REQUEST_ID = "x-request-id"
 _PAGE_HEADERS = (
@@ -57,9 +58,10 @@ def _authority(flow: http.HTTPFlow) -> str:
     """The host asked for; several different ones are joined, which is a host to nobody."""
     data = flow.request.data
     lines = [value for name, value in data.headers.fields if name.lower() == b"host"]
-    named = [value.decode("latin-1") for value in (*lines, data.authority) if value]
+    target = (data.authority,) if data.authority else ()
+    named = [value.decode("latin-1") for value in (*lines, *target)]
     if len(lines) > 1:
-        return ", ".join(value.decode("latin-1") for value in lines)
+        return ", ".join(named)
     if not isinstance(flow.client_conn.proxy_mode, ReverseMode):
         return _reached(flow.request, named)
     return named[0] if len({name.lower() for name in named}) == 1 else ", ".join(named)
@@ -207,4 +209,3 @@ def _is_reserved(set_cookie: bytes) -> bool:
     """
     pair = set_cookie.decode("latin-1").partition(";")[0].strip()
     return pair.removeprefix("=").partition("=")[0].strip() in RESERVED_COOKIES
-

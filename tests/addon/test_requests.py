@@ -203,6 +203,11 @@ def test_p14_absolute_form_with_another_authority_is_refused(mitm: Mitm) -> None
     assert mitm.origin_log() == ()
 
 
+def test_p14_absolute_form_with_an_empty_host_is_refused(mitm: Mitm) -> None:
+    assert mitm.send_raw(request_bytes("GET", "http://a.example/ok", "")).status == 400
+    assert mitm.origin_log() == ()
+
+
 def test_p14_absolute_form_is_forwarded_in_origin_form(mitm: Mitm) -> None:
     reply = mitm.send_raw(request_bytes("GET", "http://a.example/ok?q", "a.example"))
     (seen,) = mitm.origin_log()

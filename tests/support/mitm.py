@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.front import Log, Origin, Reply, Seen, exchange
+from tests.support.front import Log, Origin, Reply, Seen, echo, exchange, http_answer
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +55,13 @@ class Mitm:
         return [json.loads(line) for line in self.notes.read_text().splitlines()]
 
 
+def answer(seen: Seen) -> bytes:
+    """What the origin says: an echo, and at `/cookies` one line for each value of `X-Set`."""
+    if seen.target != "/cookies":
+        return echo(seen)
+    return http_answer("200 OK", tuple(("Set-Cookie", value) for value in seen.all("x-set")))
+
+
 @contextmanager
 def running(
     command: Sequence[str], port: int, stderr: Path, env: Mapping[str, str] | None = None
@@ -95,12 +102,15 @@ def scripted(folder: Path, mode: str = "reverse", options: Sequence[str] = ()) -
     log, port = Log(), free_port()
     notes, stderr = folder / "notes.jsonl", folder / "stderr.txt"
     notes.touch()
-    with Origin("app", log) as origin, Origin("companion", log) as companion:
+    with Origin("app", log, answer) as origin, Origin("companion", log) as companion:
         spec = {
             "port": port,
             "mode": mode,
             "companion": companion.address,
-            "upstreams": [{"host": "a.example", "to": f"http://{origin.address}"}],
+            "upstreams": [
+                {"host": "a.example", "to": f"http://{origin.address}"},
+                {"host": "down.example", "to": f"http://127.0.0.1:{free_port()}"},
+            ],
             "notes": str(notes),
             "confdir": str(folder / "conf"),
             "options": list(options),

@@ -14,11 +14,12 @@ from pathlib import Path
 from addon import LychgateAddon
 from addon.routes import Routes
 from addon.serving import Listener, Mode, serve
+from lychgate.answer import Answer
 from lychgate.core.decision import Because, Reason
 from lychgate.core.model import Team
 from lychgate.core.request import Request
 from lychgate.core.urls import ASSERTION, OWNED_HEADERS, canonical_host
-from lychgate.gate import Answer, Forward, Outcome, ToCompanion
+from lychgate.gate import Forward, Outcome, ToCompanion
 from lychgate.settings import Companion, Settings, Upstream
 
 ALLOWED = Because(Reason.ALLOWED)
