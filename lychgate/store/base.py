@@ -225,9 +225,7 @@ class Users(Protocol):
     def by_email(self, email: str) -> User | None:
         """The person of an address."""
 
-    def list(
-        self, search: str = "", limit: int = 1000, offset: int = 0
-    ) -> tuple[User, ...]:
+    def list(self, search: str = "", limit: int = 1000, offset: int = 0) -> tuple[User, ...]:
         """People whose address or name contains the text, by address."""
 
     def delete(self, id: str, now: datetime) -> bool:
@@ -244,24 +242,16 @@ class RevocationLog(Protocol):
     nothing that old can still be valid: after `lasting`, the longest life of any token it ends.
     """
 
-    def revoke_user(
-        self, person: str, now: datetime, lasting: timedelta = LONGEST_LIFE
-    ) -> int:
+    def revoke_user(self, person: str, now: datetime, lasting: timedelta = LONGEST_LIFE) -> int:
         """End everything a person has, named by subject or email; `NotFound` if unknown."""
 
-    def revoke_session(
-        self, nonce: str, now: datetime, lasting: timedelta = LONGEST_LIFE
-    ) -> int:
+    def revoke_session(self, nonce: str, now: datetime, lasting: timedelta = LONGEST_LIFE) -> int:
         """End one login."""
 
-    def revoke_app(
-        self, app: AppId, now: datetime, lasting: timedelta = LONGEST_LIFE
-    ) -> int:
+    def revoke_app(self, app: AppId, now: datetime, lasting: timedelta = LONGEST_LIFE) -> int:
         """End all tokens of an application."""
 
-    def revoke_grant(
-        self, grant: str, now: datetime, lasting: timedelta = LONGEST_LIFE
-    ) -> int:
+    def revoke_grant(self, grant: str, now: datetime, lasting: timedelta = LONGEST_LIFE) -> int:
         """End one OAuth grant."""
 
     def live(self, now: datetime) -> tuple[Revocation, ...]:
@@ -378,9 +368,7 @@ class Approvals(Protocol):
     def get(self, id: str) -> Approval | None:
         """One request."""
 
-    def approve(
-        self, id: str, approver: str, duration: timedelta, now: datetime
-    ) -> Approval:
+    def approve(self, id: str, approver: str, duration: timedelta, now: datetime) -> Approval:
         """Count a vote; granted once each group has its number, for the shortest duration given.
 
         `NotAllowed` for people outside the groups and for the asker; `NotFound` when it is gone,

@@ -1,0 +1,174 @@
+"""How the store talks to SQLite and PostgreSQL: connections, transactions, and their failures."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from lychgate.store.base import Conflict, StoreError, StoreUnavailable
+
+_BUSY = 10
+"""Seconds to wait for another writer."""
+_CONNECT = 5
+"""Seconds to wait for a PostgreSQL server to answer."""
+_WRITES = "lychgate_writes"
+
+
+class Database:
+    """One database of either kind.
+
+    A read sees one consistent state. A write on SQLite takes the write lock when it begins, so
+    that what it read is still true when it commits.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parse(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        self._engine = engine
+        self._reads = engine if self.sqlite else _snapshots(engine)
+        self._writes = engine.execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with _translated(), self._reads.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block, or leaves no trace."""
+        with _translated(), self._writes.begin() as connection:
+            yield connection
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """What the driver needs to open a connection of its own, outside the pool."""
+        _, arguments = self._engine.dialect.create_connect_args(self.url)
+        return dict(arguments) | {"connect_timeout": _CONNECT}
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()
+
+
+def insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """An INSERT that can say what happens on a conflict, in the database's dialect."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    # Only the driver's own words: the statement and its parameters may hold what must not be
+    # logged, so neither the message nor the cause carries them on.
+    failure: StoreError
+    try:
+        yield
+    except IntegrityError:
+        failure = Conflict("it exists already")
+    except DBAPIError as error:
+        failure = StoreUnavailable(f"the database failed: {_first_line(error.orig)}")
+    except PoolTimeout:
+        failure = StoreUnavailable("the database is too busy")
+    except SQLAlchemyError as error:
+        failure = StoreUnavailable(f"the database failed: {type(error).__name__}")
+    else:
+        return
+    raise failure from None
+
+
+def _first_line(error: object) -> str:
+    lines = str(error).splitlines()
+    return lines[0].lower() if lines else "no reason given"
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise _unknown() from error
+    match parsed.drivername:
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            return parsed
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return parsed.set(drivername="postgresql+psycopg")
+        case _:
+            raise _unknown()
+
+
+def _unknown() -> StoreError:
+    return StoreError(
+        "the store's address is not one this program knows",
+        "use `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`",
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    _make_private(Path(url.database or ""))
+    engine = create_engine(
+        url,
+        connect_args={"timeout": _BUSY, "isolation_level": None},
+        pool_size=8,
+        max_overflow=24,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: object) -> None:
+        # FULL: a revocation that was answered must survive a power cut.
+        for pragma in (
+            "journal_mode=WAL",
+            f"busy_timeout={_BUSY * 1000}",
+            "synchronous=FULL",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _make_private(file: Path) -> None:
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the database file `{file}` cannot be opened: {error.strerror}"
+        ) from error
+
+
+def _postgres_engine(url: URL) -> Engine:
+    options = f"-c lock_timeout={_BUSY}s -c statement_timeout=60s"
+    arguments: dict[str, object] = {
+        "connect_timeout": _CONNECT,
+        "application_name": "lychgate",
+    }
+    if "options" not in url.query:
+        arguments["options"] = options
+    try:
+        return create_engine(
+            url,
+            connect_args=arguments,
+            pool_size=8,
+            max_overflow=24,
+            pool_timeout=_BUSY,
+            pool_pre_ping=True,
+        )
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "PostgreSQL needs the package psycopg", "install `lychgate[postgres]`"
+        ) from error
+
+
+def _snapshots(engine: Engine) -> Engine:
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -1,0 +1,58 @@
+"""Drops what expired, and retires keys whose successors sign."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, update
+
+from lychgate.store import tables
+from lychgate.store.keyrows import retire
+from lychgate.store.objects import lock_revision, next_revision
+from lychgate.store.onetime import COUNTED
+
+_SKEW = timedelta(minutes=5)
+"""How far the clocks of two machines may be apart."""
+_WEEK = timedelta(days=7)
+_DAY = timedelta(days=1)
+
+
+def prune(connection: Connection, now: datetime) -> int:
+    """Drop every row whose time is over; how many they were."""
+    lock_revision(connection)
+    dropped = sum(
+        connection.execute(delete(table).where(condition)).rowcount
+        for table, condition in _expired(now)
+    )
+    purposes, sessions = tables.purposes, tables.sessions
+    orphaned = delete(purposes).where(purposes.c.session.not_in(select(sessions.c.nonce)))
+    dropped += connection.execute(orphaned).rowcount
+    dropped += _bury(connection, now - _WEEK)
+    return dropped + retire(connection, now, lambda: next_revision(connection))
+
+
+def _expired(now: datetime) -> tuple[tuple[Table, ColumnElement[bool]], ...]:
+    pins, approvals = tables.pins.c, tables.approvals.c
+    return (
+        (tables.one_time, tables.one_time.c.expires_at < now - _SKEW),
+        (tables.pins, (pins.expires_at < now) & (pins.created_at < now - COUNTED)),
+        (tables.revocations, tables.revocations.c.expires_at < now - _SKEW),
+        (tables.sessions, tables.sessions.c.expires_at < now - _WEEK),
+        (
+            tables.approvals,
+            (approvals.expires_at < now - _DAY)
+            & or_(approvals.granted_until.is_(None), approvals.granted_until < now - _DAY),
+        ),
+    )
+
+
+def _bury(connection: Connection, before: datetime) -> int:
+    """Drop old tombstones and raise the floor: who is behind it reads everything."""
+    dead, counters = tables.tombstones, tables.counters
+    newest = connection.scalar(select(func.max(dead.c.revision)).where(dead.c.deleted_at < before))
+    if newest is None:
+        return 0
+    connection.execute(
+        update(counters)
+        .where(counters.c.name == "floor", counters.c.value < newest)
+        .values(value=newest)
+    )
+    return connection.execute(delete(dead).where(dead.c.deleted_at < before)).rowcount

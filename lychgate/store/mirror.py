@@ -1,0 +1,205 @@
+"""Keeps the newest state and its snapshot in memory, and moves them on by what changed.
+
+The feed and the administrators' changes of one process share a mirror: an edit reads what is new
+since, not the whole store. Bodies are read into model values one by one and let go.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lychgate.core.keys import Keyring
+from lychgate.core.model import Records, Revocation
+from lychgate.errors import InvalidConfiguration, Problem
+from lychgate.store.base import (
+    Changes,
+    Clock,
+    Compile,
+    Kind,
+    Object,
+    ObjectKey,
+    State,
+    Store,
+    ToModel,
+)
+
+_FIELDS: Mapping[Kind, str] = {
+    Kind.APPLICATION: "applications",
+    Kind.POLICY: "policies",
+    Kind.GROUP: "groups",
+    Kind.LIST: "lists",
+    Kind.IDP: "identity_providers",
+    Kind.SERVICE_TOKEN: "service_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored[S]:
+    """A state and what was compiled from it."""
+
+    state: State
+    snapshot: S
+
+
+class Draft:
+    """A state in the making: a base, then objects put and deleted over it."""
+
+    def __init__(self, base: State | None, to_model: ToModel) -> None:
+        self._base = base
+        self._to_model = to_model
+        self._values: dict[Kind, dict[str, Any]] = {}
+        self._organization: Any = (
+            Records().organization if base is None else base.records.organization
+        )
+        self._problems: dict[ObjectKey, tuple[Problem, ...]] = {}
+        self.changed: set[ObjectKey] = set()
+
+    def put(self, kind: Kind, id: str, body: Mapping[str, Any], rules_changed_at: datetime) -> None:
+        """Read a body into its value; a body that does not read is kept as a problem."""
+        self._problems.pop((kind, id), None)
+        self.changed.add((kind, id))
+        try:
+            value = self._to_model(kind, id, body, rules_changed_at)
+        except InvalidConfiguration as error:
+            self._problems[kind, id] = error.problems
+            return
+        if kind is Kind.ORGANIZATION:
+            self._organization = value
+        else:
+            self._of(kind)[id] = value
+
+    def visit(self, object: Object) -> None:
+        """Put an object as stored."""
+        self.put(object.kind, object.id, object.body, object.rules_changed_at)
+
+    def delete(self, kind: Kind, id: str) -> None:
+        """Take an object out."""
+        self._problems.pop((kind, id), None)
+        self.changed.add((kind, id))
+        if kind is Kind.ORGANIZATION:
+            self._organization = Records().organization
+        else:
+            self._of(kind).pop(id, None)
+
+    def restart(self) -> None:
+        """Forget the base and keep what was put: a complete read has named everything."""
+        self._base = None
+        for kind in _FIELDS:
+            kept = self._values.get(kind, {})
+            self._values[kind] = {id: kept[id] for id in kept if (kind, id) in self.changed}
+        if not any(kind is Kind.ORGANIZATION for kind, _ in self.changed):
+            self._organization = Records().organization
+
+    def state(self, revision: int, keyring: Keyring, revocations: tuple[Revocation, ...]) -> State:
+        """The state as it is now; `InvalidConfiguration` with the problems of every body."""
+        if self._problems:
+            raise InvalidConfiguration(
+                problem for problems in self._problems.values() for problem in problems
+            )
+        fields: dict[str, Any] = {name: self._of_field(kind) for kind, name in _FIELDS.items()}
+        records = Records(organization=self._organization, **fields)
+        return State(revision, records, keyring, revocations)
+
+    def _of(self, kind: Kind) -> dict[str, Any]:
+        if kind not in self._values:
+            self._values[kind] = dict(self._of_field(kind))
+        return self._values[kind]
+
+    def _of_field(self, kind: Kind) -> Mapping[str, Any]:
+        if kind in self._values or self._base is None:
+            return self._values.get(kind, {})
+        values: Mapping[str, Any] = getattr(self._base.records, _FIELDS[kind])
+        return values
+
+
+@dataclass(slots=True)
+class Advance[S]:
+    """A mirror's way from what it holds to a later state, compiled once at the end."""
+
+    base: Mirrored[S] | None
+    draft: Draft
+    keyring: Keyring
+    revocations: tuple[Revocation, ...]
+    complete: bool = False
+
+    def finish(self, compile: Compile[S], revision: int, now: datetime) -> Mirrored[S]:
+        """Compile the drafted state; `InvalidConfiguration` with every problem."""
+        state = self.draft.state(revision, self.keyring, self.revocations)
+        previous = None if self.base is None or self.complete else self.base.snapshot
+        snapshot = compile(previous, state, frozenset(self.draft.changed), now)
+        return Mirrored(state, snapshot)
+
+
+@dataclass(slots=True)
+class Mirror[S]:
+    """The newest state this process knows, shared by its feed and its changes."""
+
+    to_model: ToModel
+    compile: Compile[S]
+    clock: Clock
+    _current: Mirrored[S] | None = None
+    _moved: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def current(self) -> Mirrored[S] | None:
+        """What is held now; None before the first read."""
+        return self._current
+
+    @property
+    def revision(self) -> int:
+        """The revision held; 0 before the first read."""
+        return 0 if self._current is None else self._current.state.revision
+
+    def refresh(self, store: Store) -> None:
+        """Catch up with the store."""
+        base = self._current
+        if base is not None and store.revision() == base.state.revision:
+            return
+        draft = self.draft(base)
+        changes = store.each_change(0 if base is None else base.state.revision, draft.visit)
+        way = self.advance(base, draft, changes)
+        restored = base is not None and changes.revision < base.state.revision
+        self.keep(way.finish(self.compile, changes.revision, self.clock()), backwards=restored)
+
+    def draft(self, base: Mirrored[S] | None) -> Draft:
+        """A draft over what is held."""
+        return Draft(None if base is None else base.state, self.to_model)
+
+    def advance(self, base: Mirrored[S] | None, draft: Draft, changes: Changes) -> Advance[S]:
+        """Complete a draft, whose objects were visited, with the rest of what changed."""
+        if changes.complete:
+            draft.restart()
+        for kind, id in changes.deleted:
+            draft.delete(kind, id)
+        held = () if base is None or changes.complete else base.state.revocations
+        empty = Keyring((), ()) if base is None else base.state.keyring
+        return Advance(
+            base,
+            draft,
+            changes.keyring or empty,
+            _merge(held, changes.revocations, self.clock()),
+            changes.complete,
+        )
+
+    def keep(self, candidate: Mirrored[S], *, backwards: bool = False) -> None:
+        """Hold a newer state; an older one only when the store itself went back."""
+        with self._moved:
+            if backwards or candidate.state.revision >= self.revision:
+                self._current = candidate
+                self._moved.notify_all()
+
+    def wait_for(self, revision: int, timeout: float) -> bool:
+        """Whether that revision, or a later one, is held before the timeout (seconds)."""
+        with self._moved:
+            return self._moved.wait_for(
+                lambda: self._current is not None and self.revision >= revision, timeout
+            )
+
+
+def _merge(
+    held: tuple[Revocation, ...], new: tuple[Revocation, ...], now: datetime
+) -> tuple[Revocation, ...]:
+    by_key = {(each.kind, each.key): each for each in (*held, *new)}
+    return tuple(each for each in by_key.values() if each.expires_at > now)

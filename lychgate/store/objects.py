@@ -1,0 +1,149 @@
+"""Reads objects and what changed since a revision."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select, text, update
+
+from lychgate.core.keys import Keyring
+from lychgate.core.model import Revocation, RevocationKind
+from lychgate.store import tables
+from lychgate.store.base import Changes, Kind, Object, ObjectKey, Source, StoreTooNew
+from lychgate.store.keyrows import read_keyring
+from lychgate.store.sealing import MasterKey
+
+CHANNEL = "lychgate"
+"""The PostgreSQL channel that carries each new revision."""
+_BATCH = 500
+
+
+def counter(connection: Connection, name: str) -> int:
+    """The value of a counter."""
+    counters = tables.counters
+    query = select(counters.c.value).where(counters.c.name == name)
+    return int(connection.execute(query).scalar_one())
+
+
+def lock_revision(connection: Connection) -> int:
+    """The present revision; whoever else would change it waits for this transaction.
+
+    Revisions therefore become visible in their order, and a reader that saw one has missed none
+    below it.
+    """
+    counters = tables.counters
+    query = select(counters.c.value).where(counters.c.name == "revision").with_for_update()
+    return int(connection.execute(query).scalar_one())
+
+
+def next_revision(connection: Connection) -> int:
+    """Raise the revision by one and tell everybody when the transaction commits."""
+    counters = tables.counters
+    raised = update(counters).where(counters.c.name == "revision")
+    revision = int(
+        connection.execute(
+            raised.values(value=counters.c.value + 1).returning(counters.c.value)
+        ).scalar_one()
+    )
+    if connection.dialect.name == "postgresql":
+        notify = text("SELECT pg_notify(:channel, :revision)")
+        connection.execute(notify, {"channel": CHANNEL, "revision": str(revision)})
+    return revision
+
+
+def next_seq(connection: Connection, many: int) -> int:
+    """The first of so many places in the order of creation."""
+    counters = tables.counters
+    raised = update(counters).where(counters.c.name == "seq")
+    last = connection.execute(
+        raised.values(value=counters.c.value + many).returning(counters.c.value)
+    ).scalar_one()
+    return int(last) - many + 1
+
+
+def read_object(connection: Connection, kind: Kind, id: str) -> Object | None:
+    """One object, if it exists."""
+    objects = tables.objects
+    row = connection.execute(
+        select(objects).where(objects.c.kind == kind, objects.c.id == id)
+    ).one_or_none()
+    return None if row is None else _object(row)
+
+
+def read_objects(connection: Connection, kind: Kind) -> tuple[Object, ...]:
+    """All objects of a kind in order of creation."""
+    objects = tables.objects
+    query = select(objects).where(objects.c.kind == kind).order_by(objects.c.seq)
+    return tuple(_object(row) for row in connection.execute(query))
+
+
+def read_changes(
+    connection: Connection,
+    master: MasterKey,
+    since: int,
+    visit: Callable[[Object], None],
+) -> Changes:
+    """Everything after a revision, objects handed to `visit` one by one."""
+    revision = counter(connection, "revision")
+    complete = since <= 0 or since > revision or since < counter(connection, "floor")
+    since = 0 if complete else since
+    if since == revision and not complete:
+        return Changes(revision)
+    objects = tables.objects
+    query: Select[Any] = select(objects).order_by(objects.c.seq)
+    query = query if complete else query.where(objects.c.revision > since)
+    for row in connection.execute(query.execution_options(yield_per=_BATCH)):
+        visit(_object(row))
+    return Changes(
+        revision=revision,
+        deleted=() if complete else _deleted(connection, since),
+        revocations=_revocations(connection, since),
+        keyring=_keyring(connection, master, since),
+        complete=complete,
+    )
+
+
+def _deleted(connection: Connection, since: int) -> tuple[ObjectKey, ...]:
+    dead = tables.tombstones
+    query = select(dead.c.kind, dead.c.id).where(dead.c.revision > since)
+    return tuple((Kind(row.kind), row.id) for row in connection.execute(query))
+
+
+def _revocations(connection: Connection, since: int) -> tuple[Revocation, ...]:
+    table = tables.revocations
+    query = select(table).where(table.c.revision > since)
+    return tuple(revocation(row) for row in connection.execute(query))
+
+
+def revocation(row: Row[Any]) -> Revocation:
+    """A row of `revocations` as a value."""
+    return Revocation(RevocationKind(row.kind), row.key, row.not_before, row.expires_at)
+
+
+def _keyring(connection: Connection, master: MasterKey, since: int) -> Keyring | None:
+    keys = tables.keys
+    moved = connection.execute(select(keys.c.id).where(keys.c.revision > since).limit(1)).first()
+    return None if moved is None and since > 0 else read_keyring(connection, master)
+
+
+def _object(row: Row[Any]) -> Object:
+    return Object(
+        kind=_kind(row.kind),
+        id=row.id,
+        body=row.body,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        rules_changed_at=row.rules_changed_at,
+        revision=row.revision,
+        source=Source(row.source),
+        seq=row.seq,
+    )
+
+
+def _kind(text: str) -> Kind:
+    try:
+        return Kind(text)
+    except ValueError as error:
+        raise StoreTooNew(
+            f"the store holds a `{text}`, which this version does not know",
+            "run the newer version that wrote it",
+        ) from error

