@@ -26,9 +26,7 @@ from lychgate.api.saas import SaasBody
 from lychgate.core.model import SameSite
 
 References = Annotated[list[Reference], Field(max_length=1000)]
-_ORIGINS_OWN = frozenset(
-    {"host", "cookie", "content-length", "transfer-encoding", "connection"}
-)
+_ORIGINS_OWN = frozenset({"host", "cookie", "content-length", "transfer-encoding", "connection"})
 
 
 def _credential_header(text: str) -> str:
@@ -58,9 +56,7 @@ class ApplicationBody(Wire):
     auto_redirect_to_identity: Flag = False
     app_launcher_visible: Flag = True
     logo_url: SecureLink | None = None
-    policies: Annotated[list[AppPolicyBody], Field(max_length=1000)] = Field(
-        default_factory=list
-    )
+    policies: Annotated[list[AppPolicyBody], Field(max_length=1000)] = Field(default_factory=list)
     tags: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
     custom_pages: References = Field(default_factory=list)
     scim_config: Json = None
@@ -110,16 +106,11 @@ class ReachableBody(ApplicationBody):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.options_preflight_bypass and self.cors_headers is not None:
-            raise ValueError(
-                "options_preflight_bypass cannot be set together with cors_headers"
-            )
+            raise ValueError("options_preflight_bypass cannot be set together with cors_headers")
         if self.domain is not None and self.destinations:
             wanted = parse_uri(self.domain)
             found = [body.destination() for body in self.destinations]
-            if not any(
-                one and (one.host, one.path) == (wanted.host, wanted.path)
-                for one in found
-            ):
+            if not any(one and (one.host, one.path) == (wanted.host, wanted.path) for one in found):
                 raise ValueError("domain not included in destinations")
         return self
 
@@ -127,9 +118,7 @@ class ReachableBody(ApplicationBody):
         """The destinations, also those given in an older way."""
         if self.destinations:
             return self.destinations
-        uris = dict.fromkeys(
-            [*([self.domain] if self.domain else []), *self.self_hosted_domains]
-        )
+        uris = dict.fromkeys([*([self.domain] if self.domain else []), *self.self_hosted_domains])
         return [DestinationBody(uri=uri) for uri in uris]
 
 
@@ -148,9 +137,7 @@ class McpBody(ReachableBody):
 
     @model_validator(mode="after")
     def _through_portal(self) -> Self:
-        if not any(
-            place.type == "via_mcp_server_portal" for place in self.destinations
-        ):
+        if not any(place.type == "via_mcp_server_portal" for place in self.destinations):
             raise ValueError("destinations is a required field")
         return self
 
@@ -211,9 +198,7 @@ class LauncherBody(ApplicationBody):
     app_launcher_logo_url: SecureLink | None = None
     bg_color: Colour | None = None
     header_bg_color: Colour | None = None
-    footer_links: Annotated[list[FooterLink], Field(max_length=100)] = Field(
-        default_factory=list
-    )
+    footer_links: Annotated[list[FooterLink], Field(max_length=100)] = Field(default_factory=list)
     landing_page_design: LandingPage | None = None
     skip_app_launcher_login_page: Flag = False
 

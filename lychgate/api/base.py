@@ -24,9 +24,7 @@ MONTH = timedelta(days=31)
 LONGEST = timedelta(days=3660)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_COLOUR = re.compile(
-    r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{1,30}"
-)
+_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{1,30}")
 _HEADER = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,100}")
 
 
@@ -48,9 +46,7 @@ class Wire(BaseModel):
 
 def wire(value: Wire) -> dict[str, Any]:
     """The members that were set, as JSON values in their wire spelling."""
-    return value.model_dump(
-        mode="json", by_alias=True, exclude_unset=True, exclude_none=True
-    )
+    return value.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 def _plain(text: str) -> str:

@@ -63,13 +63,7 @@ PLURALS = {
 """What the objects of a kind are called in the file and in `Problem.where`."""
 
 type Model = (
-    Organization
-    | IdentityProvider
-    | Group
-    | ItemList
-    | Policy
-    | Application
-    | ServiceToken
+    Organization | IdentityProvider | Group | ItemList | Policy | Application | ServiceToken
 )
 
 
@@ -92,9 +86,7 @@ def body_model(kind: str, body: Any) -> type[Wire]:
         case "service_token":
             return ServiceTokenBody
         case _:
-            raise InvalidConfiguration(
-                [Problem("", f"unknown kind of object `{kind}`")]
-            )
+            raise InvalidConfiguration([Problem("", f"unknown kind of object `{kind}`")])
 
 
 def parse_body(kind: str, body: Any) -> Wire:
@@ -106,9 +98,7 @@ def parse_body(kind: str, body: Any) -> Wire:
         raise InvalidConfiguration(problems_of(error, model)) from None
 
 
-def to_model(
-    kind: str, id: str, body: Mapping[str, Any], rules_changed_at: datetime, /
-) -> Model:
+def to_model(kind: str, id: str, body: Mapping[str, Any], rules_changed_at: datetime, /) -> Model:
     """The core's value of a stored body; raises InvalidConfiguration naming the object."""
     try:
         return from_wire(id, parse_body(kind, body), body, rules_changed_at)
@@ -120,9 +110,7 @@ def to_model(
         ) from None
 
 
-def from_wire(
-    id: str, value: Wire, body: Mapping[str, Any], changed: datetime
-) -> Model:
+def from_wire(id: str, value: Wire, body: Mapping[str, Any], changed: datetime) -> Model:
     """The core's value of a validated wire object."""
     match value:
         case OrganizationBody():
@@ -172,9 +160,7 @@ def _organization(id: str, value: OrganizationBody) -> Organization:
     return Organization(
         name=value.name or "Lychgate",
         account_id=id,
-        session_duration=duration(value.session_duration)
-        if value.session_duration
-        else DAY,
+        session_duration=duration(value.session_duration) if value.session_duration else DAY,
         auto_redirect_to_identity=value.auto_redirect_to_identity,
         login_design=LoginDesign(**design.model_dump()) if design else LoginDesign(),
         deny_unmatched_requests=value.deny_unmatched_requests,
@@ -196,9 +182,7 @@ def _policy(id: str, value: PolicyBody, changed: datetime) -> Policy:
         include=_rules(value.include),
         require=_rules(value.require),
         exclude=_rules(value.exclude),
-        session_duration=duration(value.session_duration)
-        if value.session_duration
-        else None,
+        session_duration=duration(value.session_duration) if value.session_duration else None,
         purpose_required=value.purpose_justification_required,
         purpose_prompt=value.purpose_justification_prompt or "",
         approval_required=value.approval_required,
@@ -257,9 +241,7 @@ def _application(id: str, value: ApplicationBody, changed: datetime) -> Applicat
 
 def _links(value: ApplicationBody) -> tuple[PolicyId, ...]:
     """The policies by ascending precedence; a stored body holds links only."""
-    ordered = sorted(
-        zip(precedences(value.policies), value.policies, strict=True), key=_first
-    )
+    ordered = sorted(zip(precedences(value.policies), value.policies, strict=True), key=_first)
     return tuple(PolicyId(policy.id) for _, policy in ordered if policy.id is not None)
 
 

@@ -28,12 +28,8 @@ def _method(value: Any) -> Any:
 
 def _origin(text: str) -> str:
     scheme, mark, rest = text.partition("://")
-    if text != "null" and (
-        not scheme or not mark or not rest or "/" in rest or " " in text
-    ):
-        raise ValueError(
-            f"`{text[:80]}` is not an origin such as `https://app.example.com`"
-        )
+    if text != "null" and (not scheme or not mark or not rest or "/" in rest or " " in text):
+        raise ValueError(f"`{text[:80]}` is not an origin such as `https://app.example.com`")
     return text.lower()
 
 
@@ -47,9 +43,7 @@ class CorsBody(Wire):
     allowed_headers: Annotated[list[HeaderName], Field(max_length=100)] = Field(
         default_factory=list
     )
-    allowed_methods: list[Annotated[str, BeforeValidator(_method)]] = Field(
-        default_factory=list
-    )
+    allowed_methods: list[Annotated[str, BeforeValidator(_method)]] = Field(default_factory=list)
     allowed_origins: Annotated[
         list[Annotated[Name, AfterValidator(_origin)]], Field(max_length=1000)
     ] = Field(default_factory=list)
@@ -58,21 +52,13 @@ class CorsBody(Wire):
     @model_validator(mode="after")
     def _either_or(self) -> Self:
         if self.allow_all_headers and self.allowed_headers:
-            raise ValueError(
-                "allow_all_headers cannot be set together with allowed_headers"
-            )
+            raise ValueError("allow_all_headers cannot be set together with allowed_headers")
         if self.allow_all_methods == bool(self.allowed_methods):
-            raise ValueError(
-                "exactly one of allow_all_methods and allowed_methods must be set"
-            )
+            raise ValueError("exactly one of allow_all_methods and allowed_methods must be set")
         if self.allow_all_origins == bool(self.allowed_origins):
-            raise ValueError(
-                "exactly one of allow_all_origins and allowed_origins must be set"
-            )
+            raise ValueError("exactly one of allow_all_origins and allowed_origins must be set")
         if self.allow_credentials and self.allow_all_origins:
-            raise ValueError(
-                "allow_credentials cannot be set together with allow_all_origins"
-            )
+            raise ValueError("allow_credentials cannot be set together with allow_all_origins")
         return self
 
     def cors(self) -> Cors:

@@ -105,13 +105,11 @@ def _known_type(value: Any) -> Any:
 class DestinationBody(Wire):
     """Where an application is reached."""
 
-    type: Annotated[
-        Literal["public", "via_mcp_server_portal"], BeforeValidator(_known_type)
-    ] = "public"
-    uri: Pattern | None = None
-    overrides: Annotated[list[OverrideBody], Field(max_length=100)] = Field(
-        default_factory=list
+    type: Annotated[Literal["public", "via_mcp_server_portal"], BeforeValidator(_known_type)] = (
+        "public"
     )
+    uri: Pattern | None = None
+    overrides: Annotated[list[OverrideBody], Field(max_length=100)] = Field(default_factory=list)
     mcp_server_id: Name | None = None
 
     @model_validator(mode="after")

@@ -34,9 +34,7 @@ class ListBody(Wire):
         BeforeValidator(lambda text: text.upper() if isinstance(text, str) else text),
     ]
     description: Text | None = None
-    items: Annotated[list[ListItemBody], Field(max_length=100_000)] = Field(
-        default_factory=list
-    )
+    items: Annotated[list[ListItemBody], Field(max_length=100_000)] = Field(default_factory=list)
 
     @field_validator("items")
     @classmethod

@@ -1,5 +1,6 @@
 """The wire shapes of identity providers, one for each type this project can log in with."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -73,9 +74,7 @@ class GoogleAppsConfig(OauthConfig):
     """Google Workspace."""
 
     apps_domain: HostName
-    prompt: Annotated[str, Field(pattern="^(none|consent|select_account)$")] | None = (
-        None
-    )
+    prompt: Annotated[str, Field(pattern="^(none|consent|select_account)$")] | None = None
     use_login_hint: Flag | None = None
 
 
@@ -112,9 +111,7 @@ class SamlConfig(Wire):
 
     issuer_url: Text | None = None
     sso_target_url: Text | None = None
-    idp_public_certs: Annotated[list[Text], Field(max_length=20)] = Field(
-        default_factory=list
-    )
+    idp_public_certs: Annotated[list[Text], Field(max_length=20)] = Field(default_factory=list)
     attributes: Texts = Field(default_factory=list)
     email_attribute_name: Text | None = None
     header_attributes: Annotated[list[HeaderAttribute], Field(max_length=100)] = Field(
@@ -224,3 +221,8 @@ def takes_secret(body: ProviderBody) -> bool:
     """Whether such a provider needs a client secret (one with PKCE may be a public client)."""
     config = getattr(body, "config", None)
     return isinstance(config, OauthConfig) and not config.pkce_enabled
+
+
+def parse_provider(body: Mapping[str, Any]) -> ProviderBody:
+    """The provider of a body that was validated before."""
+    return provider_model(body.get("type")).model_validate(body)

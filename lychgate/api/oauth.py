@@ -25,15 +25,9 @@ def _redirect_uri(text: str) -> str:
     if "@" in parts.netloc or not text.isascii() or " " in text:
         raise ValueError(f"`{shown}` is not a redirect URI that can be allowed")
     stars = text.count("*")
-    subpaths = (
-        parts.scheme in {"http", "https"}
-        and parts.path.endswith("/*")
-        and not parts.query
-    )
+    subpaths = parts.scheme in {"http", "https"} and parts.path.endswith("/*") and not parts.query
     if stars and not (stars == 1 and subpaths):
-        raise ValueError(
-            f"`{shown}` may have a star only as `/*` at the end of its path"
-        )
+        raise ValueError(f"`{shown}` may have a star only as `/*` at the end of its path")
     return text
 
 
@@ -46,9 +40,7 @@ class RegistrationBody(Wire):
     enabled: Flag = True
     allow_any_on_localhost: Flag = True
     allow_any_on_loopback: Flag = True
-    allowed_uris: Annotated[list[RedirectUri], Field(max_length=1000)] = Field(
-        default_factory=list
-    )
+    allowed_uris: Annotated[list[RedirectUri], Field(max_length=1000)] = Field(default_factory=list)
 
 
 class GrantBody(Wire):
@@ -77,9 +69,7 @@ class OAuthBody(Wire):
             any_localhost=registration.allow_any_on_localhost,
             any_loopback=registration.allow_any_on_loopback,
             allowed_uris=tuple(registration.allowed_uris),
-            access_token_lifetime=duration(lifetime)
-            if lifetime
-            else timedelta(minutes=15),
+            access_token_lifetime=duration(lifetime) if lifetime else timedelta(minutes=15),
             grant_duration=duration(session) if session else None,
             device_flow=self.device_flow,
         )

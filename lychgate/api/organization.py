@@ -55,9 +55,9 @@ class OrganizationBody(Wire):
     service_token_inactivity: InactivityBody | None = None
     custom_pages: OrganizationPagesBody | None = None
     deny_unmatched_requests: Flag = True
-    deny_unmatched_requests_exempted_zone_names: Annotated[
-        list[Name], Field(max_length=1000)
-    ] = Field(default_factory=list)
+    deny_unmatched_requests_exempted_zone_names: Annotated[list[Name], Field(max_length=1000)] = (
+        Field(default_factory=list)
+    )
     zero_hop: Flag = True
     mfa_config: Json = None
     mfa_required_for_all_apps: Flag | None = None

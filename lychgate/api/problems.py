@@ -47,9 +47,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
         case "enum" | "literal_error":
             return Problem(where, f"{name} must be one of {context.get('expected')}")
         case "too_long" | "string_too_long":
-            return Problem(
-                where, f"{name} is too long, the most is {context.get('max_length')}"
-            )
+            return Problem(where, f"{name} is too long, the most is {context.get('max_length')}")
         case "too_short" | "string_too_short":
             return Problem(where, f"{name} must not be empty")
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
@@ -88,9 +86,7 @@ def known_keys(model: type[BaseModel], path: Path) -> list[str]:
         if isinstance(part, int):
             continue
         found = _member(found, part)
-    return (
-        [] if found is None else [f.alias or n for n, f in found.model_fields.items()]
-    )
+    return [] if found is None else [f.alias or n for n, f in found.model_fields.items()]
 
 
 def _member(model: type[BaseModel], name: str) -> type[BaseModel] | None:

@@ -31,9 +31,7 @@ def _refresh_lifetime(text: str) -> str:
     if text.endswith("d") and days.isdigit() and len(days) <= 4:
         return text
     if parse_duration(text) is None:
-        raise ValueError(
-            f"`{text[:40]}` is not a lifetime such as `30m`, `12h` or `90d`"
-        )
+        raise ValueError(f"`{text[:40]}` is not a lifetime such as `30m`, `12h` or `90d`")
     return text
 
 
@@ -68,9 +66,7 @@ class HybridOptions(Wire):
 
 def _kind(value: Any) -> Any:
     if value != "oidc":
-        raise ValueError(
-            "auth_type must be `oidc`, SAML applications are not supported"
-        )
+        raise ValueError("auth_type must be `oidc`, SAML applications are not supported")
     return value
 
 
@@ -84,9 +80,7 @@ class SaasBody(Wire):
     access_token_lifetime: Annotated[str, AfterValidator(_lifetime)] = "5m"
     refresh_token_options: RefreshOptions | None = None
     allow_pkce_without_client_secret: Flag = False
-    custom_claims: Annotated[list[CustomClaim], Field(max_length=100)] = Field(
-        default_factory=list
-    )
+    custom_claims: Annotated[list[CustomClaim], Field(max_length=100)] = Field(default_factory=list)
     group_filter_regex: Annotated[Text, Field(max_length=1000)] | None = None
     app_launcher_url: WebLink | None = None
     hybrid_and_implicit_options: HybridOptions | None = None

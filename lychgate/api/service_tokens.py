@@ -12,9 +12,7 @@ _SHA256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 def _lifetime(text: str) -> str:
     if text != "forever" and parse_duration(text) is None:
-        raise ValueError(
-            f"`{text[:40]}` is neither `forever` nor a duration such as `8760h`"
-        )
+        raise ValueError(f"`{text[:40]}` is neither `forever` nor a duration such as `8760h`")
     return text
 
 

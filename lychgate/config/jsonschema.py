@@ -1,0 +1,132 @@
+"""The JSON Schema of the file, for editors: `lychgate config schema` prints it."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from lychgate.api.applications import (
+    BookmarkBody,
+    LauncherBody,
+    McpBody,
+    McpPortalBody,
+    SaasApplicationBody,
+    SelfHostedBody,
+    WarpBody,
+)
+from lychgate.api.groups import GroupBody, ListBody
+from lychgate.api.identity_providers import (
+    EntraBody,
+    GoogleAppsBody,
+    OidcBody,
+    OktaBody,
+    PinBody,
+    SamlBody,
+    SocialBody,
+)
+from lychgate.api.organization import OrganizationBody
+from lychgate.api.policies import PolicyBody
+from lychgate.api.service_tokens import ServiceTokenBody
+from lychgate.config.process import FileBody
+from lychgate.core.selectors import ALL
+
+_PROVIDERS = {
+    OidcBody: ("oidc",),
+    PinBody: ("onetimepin",),
+    SocialBody: ("github", "google"),
+    GoogleAppsBody: ("google-apps",),
+    OktaBody: ("okta",),
+    EntraBody: ("azureAD",),
+    SamlBody: ("saml",),
+}
+_APPLICATIONS = {
+    SelfHostedBody: ("self_hosted",),
+    SaasApplicationBody: ("saas",),
+    LauncherBody: ("app_launcher",),
+    BookmarkBody: ("bookmark",),
+    McpBody: ("mcp",),
+    McpPortalBody: ("mcp_portal",),
+    WarpBody: ("warp",),
+}
+
+
+def file_schema() -> dict[str, Any]:
+    """The schema; what needs the whole file, such as references, it cannot say."""
+    definitions: dict[str, Any] = {"Rule": _rule()}
+    schema = _schema(FileBody, definitions)
+    schema["properties"]["resources"] = _resources(definitions)
+    definitions["AppPolicyBody"] = {
+        "anyOf": [{"type": "string"}, definitions["AppPolicyBody"]],
+    }
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Lychgate configuration"
+    schema["$defs"] = definitions
+    _tidy(schema)
+    return schema
+
+
+def _resources(definitions: dict[str, Any]) -> dict[str, Any]:
+    lists = {
+        "identity_providers": [_typed(m, t, definitions) for m, t in _PROVIDERS.items()],
+        "groups": [_schema(GroupBody, definitions)],
+        "lists": [_schema(ListBody, definitions)],
+        "policies": [_schema(PolicyBody, definitions)],
+        "applications": [_typed(m, t, definitions) for m, t in _APPLICATIONS.items()],
+        "service_tokens": [_schema(ServiceTokenBody, definitions)],
+    }
+    for shape in (shape for shapes in lists.values() for shape in shapes):
+        shape["properties"].setdefault("id", {"type": "string"})
+    organization = _schema(OrganizationBody, definitions)
+    properties = {
+        name: {"type": "array", "items": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
+        for name, shapes in lists.items()
+    }
+    return {"type": "object", "properties": {"organization": organization, **properties}}
+
+
+def _schema(model: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    schema = TypeAdapter(model).json_schema(by_alias=True)
+    definitions.update(schema.pop("$defs", {}))
+    return schema
+
+
+def _typed(model: Any, types: tuple[str, ...], definitions: dict[str, Any]) -> dict[str, Any]:
+    schema = _schema(model, definitions)
+    schema["properties"]["type"] = {"enum": list(types)}
+    return schema
+
+
+def _rule() -> dict[str, Any]:
+    """One member out of the selectors there are."""
+    kinds = {
+        one.kind: {
+            "type": "object",
+            "properties": {name: {} for name in (*one.members, *one.optional)},
+            "required": list(one.members),
+        }
+        for one in ALL
+    }
+    group = {"type": "object", "properties": {"id": {}}, "required": ["id"]}
+    properties = {**kinds, "group": group}
+    return {"type": "object", "properties": properties, "minProperties": 1, "maxProperties": 1}
+
+
+def _tidy(node: Any) -> None:
+    """Close every object to unknown members, and point the lists of rules at the rule."""
+    if isinstance(node, list):
+        for inner in node:
+            _tidy(inner)
+    if not isinstance(node, dict):
+        return
+    properties = node.get("properties")
+    if node.get("type") == "object" and isinstance(properties, dict):
+        node["additionalProperties"] = False
+        for part in {"include", "require", "exclude"} & set(properties):
+            _point(properties[part])
+    for inner in node.values():
+        _tidy(inner)
+
+
+def _point(rules: dict[str, Any]) -> None:
+    for shape in (rules, *rules.get("anyOf", ())):
+        if shape.get("type") == "array":
+            shape["items"] = {"$ref": "#/$defs/Rule"}
