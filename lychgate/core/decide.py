@@ -81,6 +81,28 @@ _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 
 def decide(request: Request, snapshot: Snapshot, verify: Verify, now: datetime) -> Decision:
     """What to do with a request, from the request, the configuration and the time alone."""
+    placed = place(request, snapshot)
+    if not isinstance(placed, Placed):
+        return placed
+    decision = _Case(request, placed, snapshot, verify, now).decide()
+    return agree(placed) if isinstance(decision, Allow) and not placed.agreed else decision
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A well-formed request and the application that owns it.
+
+    `agreed`: both readings of its path belong to the same destination.
+    """
+
+    host: str
+    target: Target
+    route: Route
+    agreed: bool
+
+
+def place(request: Request, snapshot: Snapshot) -> Placed | Decision:
+    """Steps 1 to 4: the owner of a request, or what is decided without one."""
     host = canonical_host(request.host)
     if host is None or not _consistent(request, host):
         return _bad("host")
@@ -104,11 +126,13 @@ def decide(request: Request, snapshot: Snapshot, verify: Verify, now: datetime) 
     route = snapshot.route(host, target.bare)
     if route is None:
         return _unmatched(request, host, target, snapshot)
-    decision = _Case(request, host, target, route, snapshot, verify, now).decide()
-    if isinstance(decision, Allow) and target.bare != target.path:
-        if snapshot.route(host, target.path) != route:
-            return _bad("path parameters")
-    return decision
+    agreed = target.bare == target.path or snapshot.route(host, target.path) == route
+    return Placed(host, target, route, agreed)
+
+
+def agree(placed: Placed) -> Deny:
+    """The refusal of an admission that holds for one reading of the path only."""
+    return Deny(Because(Reason.BAD_REQUEST, placed.route.app.app.id, detail="path parameters"), 400)
 
 
 def _bad(what: str) -> Deny:
@@ -175,16 +199,15 @@ class _Case:
     def __init__(
         self,
         request: Request,
-        host: str,
-        target: Target,
-        route: Route,
+        placed: Placed,
         snapshot: Snapshot,
         verify: Verify,
         now: datetime,
     ) -> None:
+        route = placed.route
         self.request = request
-        self.host = host
-        self.target = target
+        self.host = placed.host
+        self.target = placed.target
         self.route = route
         self.compiled = route.app
         self.app = route.app.app
@@ -192,7 +215,7 @@ class _Case:
         self.now = now
         self.cookies = split(request)
         self.reader = Reader(snapshot, route.app, verify, now)
-        self.onward = Onward(request, target.path, self.cookies, self.app)
+        self.onward = Onward(request, placed.target.path, self.cookies, self.app)
 
     def decide(self) -> Decision:
         entry = self.route.entry
