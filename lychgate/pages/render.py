@@ -44,10 +44,11 @@ class _Dress:
     logo_origin: str
 
 
-def environment(*folders: str) -> Environment:
-    """The one way templates are read here: escaped, strict, compiled once."""
+@lru_cache(maxsize=4)
+def environment(folder: str = "") -> Environment:
+    """The one way templates are read: escaped, strict, compiled once; ours come after others."""
     env = Environment(
-        loader=FileSystemLoader([*folders, str(_FOLDER)]),
+        loader=FileSystemLoader([folder, str(_FOLDER)] if folder else str(_FOLDER)),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,
@@ -62,12 +63,27 @@ def environment(*folders: str) -> Environment:
 
 def html_answer(page: AnyPage, look: Look | None = None) -> Page:
     """The page in the look of its organisation, with the headers that belong to it."""
-    look = look or Look()
+    images = tuple(map(image_origin, _images(page)))
+    return dressed(page.template, page, look or Look(), page.status, images)
+
+
+def dressed(
+    name: str,
+    page: object,
+    look: Look,
+    status: int = 200,
+    images: tuple[str, ...] = (),
+    folder: str = "",
+) -> Page:
+    """A template filled in; `folder` holds templates of others, which may extend `base.html`.
+
+    `images` are the origins images may come from.
+    """
     dress = _dress(look)
-    script = _script(page.script)
-    html = _template(page.template).render(page=page, look=look, dress=dress, script=script)
-    images = (dress.logo_origin, *map(image_origin, _images(page)))
-    return Page(page.status, page_headers(dress.style_hash, images, script), html.encode())
+    script = _script(getattr(page, "script", ""))
+    html = _template(name, folder).render(page=page, look=look, dress=dress, script=script)
+    headers = page_headers(dress.style_hash, (dress.logo_origin, *images), script)
+    return Page(status, headers, html.encode())
 
 
 def custom_answer(html: str, status: int = 403) -> Page:
@@ -130,13 +146,8 @@ def _script(name: str) -> Markup:
 
 
 @lru_cache(maxsize=64)
-def _template(name: str) -> Template:
-    return _environment().get_template(name)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return environment()
+def _template(name: str, folder: str) -> Template:
+    return environment(folder).get_template(name)
 
 
 def _hash(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The demo: a whole installation on loopback, with applications to try it on."""
