@@ -175,9 +175,7 @@ def meta_claims(
     }
 
 
-def refuse(
-    because: Because, status: int, app: CompiledApp, request: Request
-) -> Deny | Redirect:
+def refuse(because: Because, status: int, app: CompiledApp, request: Request) -> Deny | Redirect:
     """Refuse for an application; its headers name it to clients, never the grounds.
 
     People in a browser go to the configured page, if there is one for their case.
@@ -237,3 +235,41 @@ def cors_headers(cors: Cors | None, request: Request) -> HeaderList:
 def allows_origin(cors: Cors, origin: str) -> bool:
     """Whether the asking origin is one of those configured; always compared whole."""
     return cors.all_origins or origin.lower() in {one.lower().rstrip("/") for one in cors.origins}
+
+
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks if a cross-origin request may be made (Fetch 4.8)."""
+    return (
+        request.method == "OPTIONS"
+        and request.header("origin") is not None
+        and request.header("access-control-request-method") is not None
+    )
+
+
+def allows_preflight(cors: Cors, request: Request) -> bool:
+    """Whether the asking origin may use the asked method."""
+    origin = request.header("origin") or ""
+    method = request.header("access-control-request-method") or ""
+    return allows_origin(cors, origin) and (cors.all_methods or method in cors.methods)
+
+
+def preflight_headers(cors: Cors, request: Request) -> HeaderList:
+    """What a preflight is granted: the asked origin, method and headers, as far as allowed."""
+    vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+    headers = [
+        ("vary", vary),
+        ("access-control-allow-origin", request.header("origin") or ""),
+        ("access-control-allow-methods", request.header("access-control-request-method") or ""),
+    ]
+    asked = request.header("access-control-request-headers")
+    if asked is not None:
+        allowed = {name.lower() for name in cors.headers}
+        names = [name.strip() for name in asked.split(",")]
+        granted = [name for name in names if cors.all_headers or name.lower() in allowed]
+        if granted:
+            headers.append(("access-control-allow-headers", ", ".join(granted)))
+    if cors.credentials:
+        headers.append(("access-control-allow-credentials", "true"))
+    if cors.max_age is not None:
+        headers.append(("access-control-max-age", str(cors.max_age)))
+    return tuple(headers)

@@ -28,7 +28,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lychgate.core.answers import allows_origin, login_or_challenge, refuse
+from lychgate.core.answers import (
+    allows_preflight,
+    is_preflight,
+    login_or_challenge,
+    preflight_headers,
+    refuse,
+)
 from lychgate.core.credentials import (
     Held,
     NoSession,
@@ -44,7 +50,6 @@ from lychgate.core.decision import (
     Because,
     Decision,
     Deny,
-    HeaderList,
     Mint,
     Reason,
     Respond,
@@ -53,7 +58,7 @@ from lychgate.core.decision import (
 from lychgate.core.forward import Onward
 from lychgate.core.identity import ANONYMOUS, Principal, Service, User
 from lychgate.core.metadata import well_known
-from lychgate.core.model import Action, Cors, ServiceToken
+from lychgate.core.model import Action, ServiceToken
 from lychgate.core.policy import (
     CompiledPolicy,
     Formula,
@@ -338,22 +343,15 @@ class _Case:
         return self.onward.minted(because, Mint(claims, None, self.app.cookie_for_origin))
 
     def _preflight(self) -> Decision | None:
-        request = self.request
-        asked = request.header("access-control-request-method")
-        origin = request.header("origin")
-        if request.method != "OPTIONS" or asked is None or origin is None:
+        request, cors = self.request, self.app.cors
+        if not is_preflight(request):
             return None
         if self.app.options_preflight_bypass:
             return self.onward.anonymous(self._because(Reason.PREFLIGHT_PASSED))
-        cors = self.app.cors
-        if cors is None or not _allows(cors, origin, asked):
-            return refuse(
-                self._because(Reason.PREFLIGHT_REFUSED),
-                403,
-                self.compiled,
-                self.request,
-            )
-        headers = _preflight_headers(cors, origin, asked, request)
+        if cors is None or not allows_preflight(cors, request):
+            because = self._because(Reason.PREFLIGHT_REFUSED)
+            return refuse(because, 403, self.compiled, request)
+        headers = preflight_headers(cors, request)
         return Respond(self._because(Reason.PREFLIGHT_ANSWERED), 200, headers)
 
     def _by_person(self) -> Decision:
@@ -450,28 +448,3 @@ def _positive_leaves(formula: Formula) -> Iterator[Any]:
                 yield from _positive_leaves(node)
             else:
                 yield node
-
-
-def _allows(cors: Cors, origin: str, method: str) -> bool:
-    return allows_origin(cors, origin) and (cors.all_methods or method in cors.methods)
-
-
-def _preflight_headers(cors: Cors, origin: str, method: str, request: Request) -> HeaderList:
-    vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-    headers = [
-        ("vary", vary),
-        ("access-control-allow-origin", origin),
-        ("access-control-allow-methods", method),
-    ]
-    asked = request.header("access-control-request-headers")
-    if asked is not None:
-        allowed = {name.lower() for name in cors.headers}
-        names = [name.strip() for name in asked.split(",")]
-        granted = [name for name in names if cors.all_headers or name.lower() in allowed]
-        if granted:
-            headers.append(("access-control-allow-headers", ", ".join(granted)))
-    if cors.credentials:
-        headers.append(("access-control-allow-credentials", "true"))
-    if cors.max_age is not None:
-        headers.append(("access-control-max-age", str(cors.max_age)))
-    return tuple(headers)
