@@ -1,0 +1,251 @@
+"""Which Envoy configuration an installation needs: `envoy/envoy.yaml`, its regions filled in.
+
+Everything that hardens Envoy stands in that file, outside the regions. The regions hold what
+differs between installations: addresses, hosts, origins, certificates.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from lychgate.core.urls import canonical_host, team_host
+from lychgate.errors import LychgateError
+from lychgate.settings import Settings, Upstream
+
+_REGION = re.compile(r"^( *)# region ([a-z-]+)\n(.*?)^ *# endregion\n", re.MULTILINE | re.DOTALL)
+_PORTS = {"http": 80, "https": 443}
+_PACKAGED = Path(__file__).parent / "envoy.yaml"
+_IN_SOURCE_TREE = Path(__file__).parent.parent / "envoy" / "envoy.yaml"
+
+
+class InvalidLayout(LychgateError):
+    """An address, host or origin that cannot stand in an Envoy configuration."""
+
+    code = "invalid_layout"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Files of the listener's TLS; `client_ca` validates client certificates."""
+
+    chain: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything is. Addresses are `HOST:PORT` or `unix:/path`."""
+
+    listen: str
+    team: tuple[str, ...]
+    decision: tuple[str, ...]
+    companion: str
+    upstreams: tuple[Upstream, ...]
+    certificates: Certificates | None = None
+    upstream_ca: Path = Path("/etc/ssl/certs/ca-certificates.crt")
+    """Authorities that origins with https are checked against."""
+    trusted_hops: int = 0
+    admin: str | None = None
+
+
+def layout_of(settings: Settings, listen: str) -> Layout:
+    """The layout of an installation, plain HTTP on `listen`."""
+    return Layout(
+        listen=listen,
+        team=(team_host(settings.team),),
+        decision=settings.extauthz.endpoints,
+        companion=settings.companion.listen,
+        upstreams=settings.upstreams,
+    )
+
+
+def render(layout: Layout) -> str:
+    """The complete configuration, comments included."""
+    regions = {
+        "listener": _listener(layout),
+        "tls": _tls(layout.certificates),
+        "trusted-hops": f"xff_num_trusted_hops: {layout.trusted_hops}\n",
+        "team": _yaml({"domains": [_domain(host) for host in layout.team]}),
+        "applications": _applications(layout.upstreams),
+        "decision": _yaml(_endpoints("lychgate_decision", layout.decision)),
+        "companion": _yaml(_endpoints("lychgate_companion", (layout.companion,))),
+        "origins": _origins(layout),
+        "admin": _admin(layout.admin),
+    }
+    return _fill(template(), regions)
+
+
+def template() -> str:
+    """The text of `envoy/envoy.yaml`."""
+    path = _PACKAGED if _PACKAGED.exists() else _IN_SOURCE_TREE
+    return path.read_text(encoding="utf-8")
+
+
+def _fill(text: str, regions: Mapping[str, str]) -> str:
+    def filled(match: re.Match[str]) -> str:
+        indent, name = match[1], match[2]
+        lines = (f"{indent}{line}" if line else "" for line in regions[name].splitlines())
+        return "".join(f"{line}\n" for line in lines)
+
+    return _REGION.sub(filled, text)
+
+
+def _yaml(value: object) -> str:
+    return yaml.safe_dump(value, sort_keys=False, width=110)
+
+
+def _listener(layout: Layout) -> str:
+    return _yaml({"address": _address(layout.listen)})
+
+
+def _admin(listen: str | None) -> str:
+    return "" if listen is None else _yaml({"admin": {"address": _address(listen)}})
+
+
+def _address(text: str) -> dict[str, object]:
+    if text.startswith("unix:"):
+        return {"pipe": {"path": text.removeprefix("unix:")}}
+    host, _, port = text.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise InvalidLayout(f"`{text}` is not an address", "write HOST:PORT or unix:/path")
+    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
+
+
+def _endpoints(cluster: str, addresses: tuple[str, ...]) -> dict[str, object]:
+    parsed = [_address(text) for text in addresses]
+    return {
+        "type": "STATIC" if all(map(_is_fixed, addresses)) else "STRICT_DNS",
+        "load_assignment": {
+            "cluster_name": cluster,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": one}} for one in parsed]}],
+        },
+    }
+
+
+def _is_fixed(text: str) -> bool:
+    if text.startswith("unix:"):
+        return True
+    try:
+        ip_address(text.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _domain(host: str) -> str:
+    plain = host.removeprefix("*.")
+    known = canonical_host(plain)
+    if known is None or known != plain.lower():
+        raise InvalidLayout(f"`{host}` is not a host name", "write it without scheme and port")
+    return host.lower()
+
+
+def _applications(upstreams: tuple[Upstream, ...]) -> str:
+    by_host = sorted(upstreams, key=lambda up: (_domain(up.host), -len(up.path)))
+    blocks = [
+        _virtual_host(host, list(group))
+        for host, group in groupby(by_host, lambda up: _domain(up.host))
+    ]
+    return "".join(blocks)
+
+
+def _virtual_host(host: str, upstreams: list[Upstream]) -> str:
+    head = f"- name: {_quoted(host)}\n  domains: [{_quoted(host)}]\n  routes:\n  - *own_paths\n"
+    routes = _yaml([_route(upstream) for upstream in upstreams])
+    return head + "".join(f"  {line}\n" for line in routes.splitlines())
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _route(upstream: Upstream) -> dict[str, object]:
+    path = "/" + upstream.path.strip("/")
+    if not re.fullmatch(r"/[A-Za-z0-9._~!$&'()+,;=:@/-]*", path):
+        raise InvalidLayout(f"`{upstream.path}` is not a path prefix")
+    return {
+        # A separated prefix: `/api` is `/api` and `/api/...`, never `/apis`.
+        "match": {"prefix": "/"} if path == "/" else {"path_separated_prefix": path},
+        "route": {
+            "cluster": upstream.to,
+            "timeout": "0s",
+            "idle_timeout": "900s",
+            "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request"},
+        },
+    }
+
+
+def _origins(layout: Layout) -> str:
+    names = dict.fromkeys(upstream.to for upstream in layout.upstreams)
+    return _yaml([_origin(to, layout.upstream_ca) for to in names])
+
+
+def _origin(to: str, upstream_ca: Path) -> dict[str, object]:
+    url = urlsplit(to)
+    if url.scheme not in _PORTS or not url.hostname or url.path not in ("", "/"):
+        raise InvalidLayout(
+            f"`{to}` is not an origin", "write http://HOST:PORT or https://HOST:PORT"
+        )
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    limits = {"max_connections": 10000, "max_pending_requests": 10000, "max_requests": 10000}
+    cluster: dict[str, object] = {
+        "name": to,
+        "connect_timeout": "5s",
+        "per_connection_buffer_limit_bytes": 32768,
+        "circuit_breakers": {"thresholds": [limits]},
+        **_endpoints(to, (f"{host}:{url.port or _PORTS[url.scheme]}",)),
+    }
+    if url.scheme == "https":
+        cluster["transport_socket"] = _upstream_tls(url.hostname, upstream_ca)
+    return cluster
+
+
+def _upstream_tls(host: str, ca: Path) -> dict[str, object]:
+    is_name = not _is_fixed(f"{host}:443")
+    exact = {"san_type": "DNS" if is_name else "IP_ADDRESS", "matcher": {"exact": host}}
+    validation = {
+        "trusted_ca": {"filename": str(ca)},
+        "match_typed_subject_alt_names": [exact],
+    }
+    return _tls_socket(
+        "UpstreamTlsContext",
+        {"common_tls_context": {"validation_context": validation}}
+        | ({"sni": host} if is_name else {}),
+    )
+
+
+def _tls_socket(kind: str, context: dict[str, object]) -> dict[str, object]:
+    url = f"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.{kind}"
+    return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": url, **context}}
+
+
+def _tls(certificates: Certificates | None) -> str:
+    if certificates is None:
+        return "- name: edge\n"
+    pair = {
+        "certificate_chain": {"filename": str(certificates.chain)},
+        "private_key": {"filename": str(certificates.key)},
+    }
+    common: dict[str, object] = {
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificates": [pair],
+        "alpn_protocols": ["h2", "http/1.1"],
+    }
+    if certificates.client_ca is not None:
+        # VERIFY_TRUST_CHAIN: a certificate that does not validate ends the connection, so the
+        # decision server only ever hears of valid ones.
+        common["validation_context"] = {
+            "trusted_ca": {"filename": str(certificates.client_ca)},
+            "trust_chain_verification": "VERIFY_TRUST_CHAIN",
+        }
+    context = {"common_tls_context": common, "require_client_certificate": False}
+    return _yaml(
+        [{"name": "edge", "transport_socket": _tls_socket("DownstreamTlsContext", context)}]
+    )

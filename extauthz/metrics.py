@@ -1,0 +1,67 @@
+"""What one decision server process tells monitoring: alive, ready, and its counters."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from lychgate.errors import LychgateError
+
+
+class CannotServeMetrics(LychgateError):
+    """The address for monitoring is taken or not an address."""
+
+    code = "cannot_serve_metrics"
+
+
+@contextmanager
+def serve_metrics(listen: str | None, index: int, ready: Callable[[], bool]) -> Iterator[None]:
+    """Serve `/healthz`, `/readyz` and `/metrics` on a port of the worker's own, counted on."""
+    if listen is None:
+        yield
+        return
+    host, _, port = listen.rpartition(":")
+    try:
+        server = ThreadingHTTPServer((host, int(port) + index), _handler(ready))
+    except (OSError, ValueError) as error:
+        raise CannotServeMetrics(f"cannot listen on `{listen}`") from error
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True, name="metrics").start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(ready: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            """Answer one of the three paths."""
+            match self.path:
+                case "/healthz":
+                    self._send(200, b"alive\n", "text/plain")
+                case "/readyz" if ready():
+                    self._send(200, b"ready\n", "text/plain")
+                case "/readyz":
+                    self._send(503, b"not ready\n", "text/plain")
+                case "/metrics":
+                    self._send(200, generate_latest(), CONTENT_TYPE_LATEST)
+                case _:
+                    self._send(404, b"", "text/plain")
+
+        def _send(self, status: int, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: monitoring asks every few seconds."""
+
+    return Handler

@@ -1,0 +1,53 @@
+"""Answers `envoy.service.auth.v3.Authorization/Check`: translate, ask the gate, translate."""
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+
+from extauthz.translate import plain_refusal, to_request, to_response
+from lychgate.core.request import Request
+from lychgate.gate import Outcome
+
+_LOGGER = logging.getLogger(__name__)
+CLIENT_IP = "x-lychgate-client-ip"
+"""The gRPC metadata in which Envoy states the client's address."""
+
+
+class Judge(Protocol):
+    """What decides: the gate."""
+
+    def check(self, request: Request, /) -> Outcome:
+        """The outcome for one request."""
+        ...
+
+
+class Call(Protocol):
+    """What we need of a gRPC call beside its message."""
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]]:
+        """The call's metadata."""
+        ...
+
+
+class AuthorizationService:
+    """The decision server; it always answers, and completely."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def Check(self, request: CheckRequest, context: Call) -> CheckResponse:
+        """Decide one request."""
+        try:
+            asked = to_request(request, _client_ip(context))
+            return to_response(self._judge.check(asked), asked)
+        except Exception:
+            # Whatever goes wrong here, the request must not pass.
+            _LOGGER.exception("a check could not be answered")
+            return plain_refusal(503)
+
+
+def _client_ip(context: Call) -> str | None:
+    values = [value for name, value in context.invocation_metadata() if name == CLIENT_IP]
+    return str(values[0]) if len(values) == 1 else None

@@ -1,0 +1,159 @@
+"""How Envoy's CheckRequest becomes a `Request`, and an `Outcome` a complete CheckResponse.
+
+Envoy allows a request when an answer says nothing, so answers are made here only, by `_forwarded`
+and `_refused`, and both set everything that Envoy looks at.
+"""
+
+import re
+from functools import lru_cache
+from typing import assert_never
+from urllib.parse import unquote
+
+import grpc
+from envoy.config.core.v3.base_pb2 import HeaderValueOption
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+from lychgate.core.certificates import read_certificate
+
+from lychgate.answer import Answer
+from lychgate.core.decision import HeaderList
+from lychgate.core.request import ClientCertificate, Request, address, split_target
+from lychgate.errors import LychgateError
+from lychgate.gate import Forward, Outcome, ToCompanion
+
+_OK = grpc.StatusCode.OK.value[0]
+_DENIED = grpc.StatusCode.PERMISSION_DENIED.value[0]
+_REPLACE = HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+_ADD = HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+class Untranslatable(LychgateError):
+    """A request or an outcome that has no form on the other side; it is refused."""
+
+    code = "untranslatable"
+
+
+def to_request(check: CheckRequest, client_ip: str | None) -> Request:
+    """The request as Envoy received and normalised it.
+
+    `client_ip` comes beside the message: the address in `attributes.source` is the peer's, which
+    is a load balancer where one stands in front.
+    """
+    headers = _headers(check)
+    path, query = split_target(_pseudo(headers, ":path"))
+    method, host = _pseudo(headers, ":method"), _pseudo(headers, ":authority")
+    scheme = _pseudo(headers, ":scheme")
+    http = check.attributes.request.http
+    request_id = headers.get("x-request-id", ())
+    return Request(
+        id=request_id[0] if len(request_id) == 1 else http.id,
+        method=method,
+        scheme=scheme,
+        host=host,
+        path=path,
+        query=query,
+        headers=headers,
+        client_ip=address(client_ip) if client_ip else None,
+        certificate=_certificate(check.attributes.source.certificate),
+    )
+
+
+def _headers(check: CheckRequest) -> dict[str, tuple[str, ...]]:
+    http = check.attributes.request.http
+    if http.headers:
+        # The plain map holds repeated headers joined and foreign bytes replaced.
+        raise Untranslatable("the check carries no raw headers", "set `encode_raw_headers: true`")
+    headers: dict[str, tuple[str, ...]] = {}
+    for header in http.header_map.headers:
+        name, value = header.key, header.raw_value.decode("latin-1")
+        headers[name] = (*headers[name], value) if name in headers else (value,)
+    return headers
+
+
+def _pseudo(headers: dict[str, tuple[str, ...]], name: str) -> str:
+    values = headers.pop(name, ())
+    if len(values) != 1:
+        raise Untranslatable(f"the check has {len(values)} values of `{name}`")
+    return values[0]
+
+
+def _certificate(encoded: str) -> ClientCertificate | None:
+    return _parsed(encoded) if encoded else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(encoded: str) -> ClientCertificate | None:
+    # Envoy hands over only what its TLS context validated (`trust_chain_verification`).
+    return read_certificate(unquote(encoded), valid=True)
+
+
+def to_response(outcome: Outcome, request: Request) -> CheckResponse:
+    """The complete answer for an outcome."""
+    match outcome:
+        case Forward():
+            return _forwarded(outcome, request)
+        case Answer():
+            return _refused(outcome.status, outcome.headers, outcome.body)
+        case ToCompanion():
+            # Envoy's route table sends our paths to the companion before any check. A request
+            # that comes here was routed elsewhere, and an answer cannot change its route.
+            return plain_refusal(404)
+        case _:
+            assert_never(outcome)
+
+
+def plain_refusal(status: int) -> CheckResponse:
+    """A refusal without a page, for what no outcome speaks of."""
+    headers = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+    return _refused(status, headers, b"")
+
+
+def _forwarded(forward: Forward, request: Request) -> CheckResponse:
+    response = CheckResponse()
+    response.status.code = _OK
+    answer = response.ok_response
+    answer.SetInParent()
+    for name, value in forward.set_headers:
+        if request.headers.get(name) != (value,):
+            answer.headers.append(_option(name, value, _REPLACE))
+    target = request.path if request.query is None else f"{request.path}?{request.query}"
+    if forward.path != target:
+        # Changes the spelling only; Envoy has normalised what its route depends on.
+        answer.headers.append(_option(":path", forward.path, _REPLACE))
+    answer.headers_to_remove.extend(
+        name for name in forward.remove_headers if name in request.headers
+    )
+    for cookie in forward.response_cookies:
+        answer.response_headers_to_add.append(_option("set-cookie", cookie, _ADD))
+    return response
+
+
+def _refused(status: int, headers: HeaderList, body: bytes) -> CheckResponse:
+    if not 200 <= status <= 599:
+        raise Untranslatable(f"`{status}` is not the status of an answer")
+    response = CheckResponse()
+    response.status.code = _DENIED
+    answer = response.denied_response
+    answer.status.code = status  # any status, not only those of the enum
+    for name, value in headers:
+        action = _ADD if name == "set-cookie" else _REPLACE
+        answer.headers.append(_option(name, value, action))
+    if status not in _WITHOUT_BODY:
+        answer.body = body.decode("utf-8", "replace")
+    return response
+
+
+def _option(
+    name: str, value: str, action: HeaderValueOption.HeaderAppendAction
+) -> HeaderValueOption:
+    if _CONTROL.search(value):
+        raise Untranslatable(f"the value of `{name}` holds a control character")
+    option = HeaderValueOption(append_action=action, keep_empty_value=True)
+    option.header.key = name
+    # Envoy ignores `raw_value` in answers. Our strings are bytes read as Latin-1, so UTF-8 passes
+    # unchanged; bytes that are not UTF-8 cannot be sent and are replaced.
+    option.header.value = (
+        value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
+    )
+    return option

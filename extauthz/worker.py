@@ -1,0 +1,100 @@
+"""One decision server process: gRPC with health and reflection, and a stop that loses no check."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+from envoy.service.auth.v3 import external_auth_pb2
+from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from extauthz.service import AuthorizationService, Judge
+from lychgate.errors import LychgateError
+
+_LOGGER = logging.getLogger(__name__)
+_SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
+_NAMES = (health.OVERALL_HEALTH, _SERVICE)
+_THREADS = 4
+"""More threads only wait for each other; measured on a unix socket."""
+_CONCURRENT = 2048
+"""Twice what Envoy's circuit breaker lets through: checks beyond it are refused, never queued."""
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 256 * 1024),
+    ("grpc.max_concurrent_streams", 1024),
+    # A second server on the port must fail to start, not take half of the checks.
+    ("grpc.so_reuseport", 0),
+)
+_READY_EVERY = 0.2
+DRAIN = 2.5
+"""Seconds between saying NOT_SERVING and refusing checks: two rounds of Envoy's health check."""
+_GRACE = 5.0
+
+
+class CannotListen(LychgateError):
+    """The endpoint is taken, or not one this process may use."""
+
+    code = "cannot_listen"
+
+
+class Worker:
+    """A decision server on one endpoint (`HOST:PORT` or `unix:/path`)."""
+
+    def __init__(self, endpoint: str, judge: Judge, ready: Callable[[], bool]) -> None:
+        self._endpoint, self._ready = endpoint, ready
+        self._health = health.HealthServicer()
+        self._stopping = threading.Event()
+        self._server = grpc.server(
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="check"),
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=_CONCURRENT,
+        )
+        add_AuthorizationServicer_to_server(AuthorizationService(judge), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    def start(self) -> None:
+        """Listen; the health check says NOT_SERVING until the gate is ready."""
+        self._report()
+        _listen(self._server, self._endpoint)
+        self._server.start()
+        _LOGGER.info("decisions are served", extra={"endpoint": self._endpoint})
+
+    def run(self) -> None:
+        """Serve until `stop` is called, then finish every check that Envoy still sends."""
+        while not self._stopping.wait(_READY_EVERY):
+            self._report()
+        self._health.enter_graceful_shutdown()
+        time.sleep(DRAIN)
+        self._server.stop(_GRACE).wait()
+
+    def stop(self) -> None:
+        """Ask `run` to end; may be called from a signal handler, and more than once."""
+        self._stopping.set()
+
+    def _report(self) -> None:
+        states = health_pb2.HealthCheckResponse
+        state = states.SERVING if self._ready() else states.NOT_SERVING
+        for name in _NAMES:
+            self._health.set(name, state)
+
+
+def _listen(server: grpc.Server, endpoint: str) -> None:
+    # Envoy often runs as another user of the same group; nobody else may ask.
+    before = os.umask(0o007)
+    try:
+        if endpoint.startswith("unix:"):
+            Path(endpoint.removeprefix("unix:")).parent.mkdir(parents=True, exist_ok=True)
+        server.add_insecure_port(endpoint)
+    except (RuntimeError, OSError) as error:
+        raise CannotListen(
+            f"cannot listen on `{endpoint}`", "is another server using it?"
+        ) from error
+    finally:
+        os.umask(before)

