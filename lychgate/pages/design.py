@@ -26,23 +26,30 @@ _NEAR_BLACK = Colour(0x0B, 0x10, 0x0E)
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """Light or dark: what is used when nothing is configured. `card` is as in style.css."""
+    """Light or dark: what is used when nothing is configured.
+
+    `soft` is as in style.css: what can be read on it can be read on the card, too.
+    """
 
     ground: Colour
     text: Colour
-    card: Colour
+    soft: Colour
     accent: Colour
     glow: float
     """How much of the accent the top of the ground takes on."""
 
 
 LIGHT = Mode(
-    Colour(0xF4, 0xF5, 0xF2), Colour(0x3D, 0x48, 0x43), WHITE, Colour(0x1C, 0x63, 0x4D), 0.10
+    Colour(0xF4, 0xF5, 0xF2),
+    Colour(0x3D, 0x48, 0x43),
+    Colour(0xF5, 0xF7, 0xF5),
+    Colour(0x1C, 0x63, 0x4D),
+    0.10,
 )
 DARK = Mode(
     Colour(0x10, 0x14, 0x12),
     Colour(0xB4, 0xBF, 0xB9),
-    Colour(0x1B, 0x1E, 0x1E),
+    Colour(0x25, 0x29, 0x29),
     Colour(0x72, 0xC6, 0xA4),
     0.10,
 )
@@ -69,7 +76,7 @@ class Palette:
 def palette(design: LoginDesign, mode: Mode) -> Palette:
     """The colours of a design in a mode; what cannot be understood counts as not given."""
     given, text = parse_colour(design.background_color), parse_colour(design.text_color)
-    accent = readable(_accent(given, text, mode), mode.card, READABLE)
+    accent = readable(_accent(given, text, mode), mode.soft, READABLE)
     ground = mode.ground if given is None else _ground(given, mode)
     # A ground that somebody chose stays as it is.
     glow = ground.mixed(accent, mode.glow) if given is None else ground

@@ -1,5 +1,8 @@
 """Whatever colours an administrator chooses, text can be read in light and in dark."""
 
+import re
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +16,42 @@ settings = st.one_of(hex_colours, st.sampled_from(["", "navy", "yellow", "rebecc
 modes = st.sampled_from([LIGHT, DARK])
 
 
+def stylesheet_colours() -> tuple[dict[str, Colour], dict[str, Colour]]:
+    """The custom properties of the stylesheet: in light, and in dark."""
+    css = (files("lychgate.pages") / "templates" / "style.css").read_text("utf-8")
+    light, dark = (
+        {name: Colour(*bytes.fromhex(digits)) for name, digits in PROPERTY.findall(block)}
+        for block in css.split(":root {")[1:3]
+    )
+    return light, dark
+
+
+PROPERTY = re.compile(r"--([a-z-]+): #([0-9a-f]{6});")
+LIGHT_CSS, DARK_CSS = stylesheet_colours()
+CARDS = {LIGHT.soft: LIGHT_CSS["card"], DARK.soft: DARK_CSS["card"]}
+
+
+@pytest.mark.parametrize("css", [LIGHT_CSS, DARK_CSS], ids=["light", "dark"])
+def test_the_stylesheet_itself_is_readable(css: dict[str, Colour]) -> None:
+    for text in ("ink", "muted"):
+        assert min(contrast(css[text], css[on]) for on in ("card", "soft")) >= READABLE
+    for tone in ("bad", "warn", "good"):
+        assert contrast(css[tone], css[f"{tone}-soft"]) >= READABLE
+    # WCAG 2.2, 1.4.11: the edge of a field or a button.
+    assert contrast(css["strong-line"], css["card"]) >= 3
+
+
+def test_the_design_knows_the_surfaces_of_the_stylesheet() -> None:
+    assert (LIGHT.soft, DARK.soft) == (LIGHT_CSS["soft"], DARK_CSS["soft"])
+
+
 @given(settings, settings, modes)
 def test_every_text_is_readable(ground: str, text: str, mode: Mode) -> None:
     colours = palette(LoginDesign(ground, text), mode)
     assert contrast(colours.on_ground, colours.ground) >= READABLE
     assert contrast(colours.on_ground, colours.glow) >= READABLE
-    assert contrast(colours.accent, mode.card) >= READABLE
+    assert contrast(colours.accent, mode.soft) >= READABLE
+    assert contrast(colours.accent, CARDS[mode.soft]) >= READABLE
     assert contrast(colours.on_accent, colours.accent) >= READABLE
 
 
