@@ -34,7 +34,7 @@ class Wire(BaseModel):
     The file refuses unknown members; it validates with `extra="forbid"`.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Brings the store in line with the file: what the file holds is put, what it dropped is deleted."""
+"""Brings the store in line with the file: puts what it holds, deletes what it dropped."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
