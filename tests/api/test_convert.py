@@ -266,14 +266,15 @@ def test_saas_applications_are_oidc() -> None:
     saas: dict[str, Any] = {"auth_type": "oidc", "redirect_uris": ["https://saas.example/cb"]}
     body = {"type": "saas", "name": "s", "saas_app": saas}
     assert to_model("application", "s", body, CHANGED)
-    for wrong in (
+    mistakes: list[dict[str, Any]] = [
         {"auth_type": "saml"},
         {"access_token_lifetime": "25h"},
         {"redirect_uris": []},
         {"redirect_uris": ["https://saas.example/*"]},
         {"refresh_token_options": {"lifetime": "90w"}},
         {"scopes": ["everything"]},
-    ):
+    ]
+    for wrong in mistakes:
         assert refused("application", {**body, "saas_app": {**saas, **wrong}})
 
 
