@@ -10,7 +10,7 @@ import json
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -156,7 +156,8 @@ def main() -> None:
             proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
-        uvicorn.Server(config).run([listener])
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop
+            uvicorn.Server(config).run([listener])
 
 
 if __name__ == "__main__":

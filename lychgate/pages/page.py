@@ -30,7 +30,7 @@ class Look:
     """Whose pages these are: name, colours, logo and texts of the organisation."""
 
     organization: str = "Lychgate"
-    design: LoginDesign = LoginDesign()
+    design: LoginDesign = field(default_factory=LoginDesign)
 
     @staticmethod
     def of(organization: Organization) -> "Look":

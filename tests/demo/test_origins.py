@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,18 @@ def document(port: int, target: str, *headers: tuple[str, str], host: str = "") 
     assert reply.header("content-type") == "application/json"
     parsed: dict[str, Any] = json.loads(reply.body)
     return parsed
+
+
+def test_ctrl_c_ends_it_without_a_word() -> None:
+    command = [sys.executable, "-m", "lychgate.demo.origins", "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        port = int(process.stdout.readline().rpartition(":")[2])
+        assert send(port, "/").status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+        assert process.stderr.read() == ""
 
 
 @pytest.mark.parametrize(
