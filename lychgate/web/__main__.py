@@ -1,0 +1,76 @@
+"""Starts the companion app: `python -m lychgate.web --config lychgate.yaml`."""
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from lychgate.config import load
+from lychgate.errors import LychgateError
+from lychgate.logs import set_up
+from lychgate.mail import open_mailer
+from lychgate.runtime import Runtime, clock, open_runtime
+from lychgate.web.app import companion
+from lychgate.web.composition import services_of
+from lychgate.web.health import health
+from lychgate.web.housekeeping import keep_house
+from lychgate.web.postoffice import PostOffice
+
+_HEADER_MILLISECONDS = 10_000
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lychgate.web", description="Serve the login and every page of our own."
+    )
+    parser.add_argument("--config", type=Path, default=Path("lychgate.yaml"))
+    try:
+        settings = load(parser.parse_args().config).settings
+        set_up(settings.log)
+        post = PostOffice(open_mailer(settings.mail))
+        with open_runtime(settings) as runtime, keep_house(runtime.store, clock):
+            asyncio.run(_serve(runtime, post))
+        post.close()
+    except LychgateError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        raise SystemExit(f"error: {error.message}{hint}") from None
+
+
+async def _serve(runtime: Runtime, post: PostOffice) -> None:
+    settings = runtime.settings
+    services = services_of(settings, runtime.store, runtime.feed, runtime.countries, clock, post)
+    servers = [
+        _server(companion(services), settings.companion.listen),
+        _server(health(runtime.ready, services.metrics.text), settings.health.listen),
+    ]
+
+    def stop() -> None:
+        for server in servers:
+            server.stop()  # type: ignore[no-untyped-call]  # granian has no types here
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    await asyncio.gather(*(server.serve() for server in servers))
+
+
+def _server(app: object, listen: str) -> Server:
+    host, _, port = listen.rpartition(":")
+    return Server(
+        app,
+        address=host.strip("[]"),
+        port=int(port),
+        interface=Interfaces.ASGINL,
+        websockets=False,
+        log_enabled=False,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
+    )
+
+
+if __name__ == "__main__":
+    main()

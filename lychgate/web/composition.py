@@ -1,0 +1,42 @@
+"""Builds the services of a companion process from its runtime."""
+
+import secrets
+import time
+
+from lychgate.geo import Countries
+from lychgate.idp import LoginMethods
+from lychgate.outbound import Outbound
+from lychgate.settings import Settings
+from lychgate.store.base import Clock, Store
+from lychgate.web.evaluations import Evaluations
+from lychgate.web.issuers import Issuers
+from lychgate.web.limits import Limiter
+from lychgate.web.metrics import Metrics
+from lychgate.web.services import Follower, Post, Services
+
+
+def services_of(
+    settings: Settings,
+    store: Store,
+    feed: Follower,
+    countries: Countries,
+    clock: Clock,
+    post: Post,
+) -> Services:
+    """The services over what a runtime has opened."""
+    return Services(
+        settings=settings,
+        store=store,
+        feed=feed,
+        clock=clock,
+        random=secrets.token_bytes,
+        wait=time.sleep,
+        methods=LoginMethods(),
+        issuers=Issuers(),
+        evaluations=Evaluations(),
+        outbound=Outbound(settings.outbound_allow),
+        post=post,
+        limiter=Limiter(settings.limits),
+        metrics=Metrics(),
+        country=countries.country,
+    )

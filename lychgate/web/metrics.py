@@ -1,0 +1,41 @@
+"""What the companion app counts, in the text format of Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+
+class Metrics:
+    """Counters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._answers = Counter(
+            "lychgate_web_answers_total",
+            "Answers of the companion app",
+            ("endpoint", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "lychgate_web_seconds",
+            "Time from the whole request to its answer",
+            ("endpoint",),
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "lychgate_web_events_total",
+            "Logins, refusals, logouts and what else is written to the audit log",
+            ("action",),
+            registry=self.registry,
+        )
+
+    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+        """Count one answer; `endpoint` is a path of the route table, never a visitor's."""
+        self._answers.labels(endpoint, str(status)).inc()
+        self._seconds.labels(endpoint).observe(seconds)
+
+    def happened(self, action: str) -> None:
+        """Count one event of the audit log."""
+        self._events.labels(action).inc()
+
+    def text(self) -> bytes:
+        """Everything counted so far."""
+        return generate_latest(self.registry)

@@ -1,0 +1,79 @@
+"""What an endpoint is, and which one a request is for."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from lychgate.web.reply import Reply
+from lychgate.web.request import WebRequest, Where
+from lychgate.web.services import Services
+
+type Handler = Callable[[WebRequest, Services], Reply]
+
+TEAM = frozenset({Where.TEAM})
+APP = frozenset({Where.APP})
+BOTH = TEAM | APP
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One line of the route table. A path that ends in `{…}` takes one more segment there."""
+
+    where: frozenset[Where]
+    method: str
+    path: str
+    handler: Handler
+    slow: bool = False
+    """Whether it may wait for an identity provider or another outside service."""
+
+    @property
+    def prefix(self) -> str | None:
+        """The fixed part of a path that takes an argument."""
+        return self.path[: self.path.index("{")] if self.path.endswith("}") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The endpoint of a request and the argument in its path."""
+
+    endpoint: Endpoint
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMethods:
+    """The path exists, but only for these methods."""
+
+    allowed: tuple[str, ...]
+
+
+class Table:
+    """The route table. HEAD is answered like GET; the bridge leaves the body out."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self.endpoints = tuple(endpoints)
+
+    def find(self, where: Where, method: str, path: str) -> Found | OtherMethods | None:
+        """The endpoint for a path on a kind of host."""
+        asked = "GET" if method == "HEAD" else method
+        fitting = [found for found in map(_fit(path), self.endpoints) if found is not None]
+        here = [found for found in fitting if where in found.endpoint.where]
+        for found in here:
+            if found.endpoint.method == asked:
+                return found
+        if not here:
+            return None
+        methods = {found.endpoint.method for found in here}
+        return OtherMethods(tuple(sorted(methods | ({"HEAD"} if "GET" in methods else set()))))
+
+
+def _fit(path: str) -> Callable[[Endpoint], Found | None]:
+    def fit(endpoint: Endpoint) -> Found | None:
+        if endpoint.prefix is None:
+            return Found(endpoint) if path == endpoint.path else None
+        argument = path.removeprefix(endpoint.prefix)
+        if argument == path or not argument or "/" in argument:
+            return None
+        return Found(endpoint, unquote(argument, errors="replace"))
+
+    return fit
