@@ -51,7 +51,7 @@ class OauthConfig(Wire):
     certs_url: Endpoint | None = None
     userinfo_url: Endpoint | None = None
     discovery_url: Endpoint | None = None
-    issuer: Endpoint | None = None
+    issuer: Text | None = None
     api_url: Endpoint | None = None
     redirect_url: Json = None
     conditional_access_enabled: Flag | None = None

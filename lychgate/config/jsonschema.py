@@ -49,7 +49,7 @@ _APPLICATIONS = {
 }
 
 
-def file_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """The schema; what needs the whole file, such as references, it cannot say."""
     definitions: dict[str, Any] = {"Rule": _rule()}
     schema = _schema(FileBody, definitions)

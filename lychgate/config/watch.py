@@ -65,18 +65,18 @@ class Watch:
         restart = loaded.settings != self._running.settings
         self._running = loaded
         self._said = ""
-        _LOG.info("configuration_reloaded", extra={"file": str(loaded.path)})
+        _LOG.info("configuration_reloaded", extra={"event": {"file": str(loaded.path)}})
         for warning in loaded.warnings:
-            _LOG.warning("configuration_warning", extra={"detail": str(warning)})
+            _LOG.warning("configuration_warning", extra={"event": {"detail": str(warning)}})
         if restart:
             detail = "process settings changed, they count from the next start on"
-            _LOG.warning("configuration_restart_needed", extra={"detail": detail})
+            _LOG.warning("configuration_restart_needed", extra={"event": {"detail": detail}})
 
     def _say(self, event: str, detail: str) -> None:
         """Log once what keeps a file from coming into force; the one before stays."""
         if detail != self._said:
             self._said = detail
-            _LOG.error(event, extra={"file": str(self._running.path), "detail": detail})
+            _LOG.error(event, extra={"event": {"file": str(self._running.path), "detail": detail}})
 
 
 def _stamp(path: Path) -> Stamp | None:

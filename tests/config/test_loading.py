@@ -358,8 +358,9 @@ def test_files_of_another_shape(write: Write, text: str) -> None:
 
 WORDS = """team url name resources organization identity_providers groups lists policies
     applications service_tokens type config include require exclude decision email group
-    id domain destinations uri overrides cors_headers oauth_configuration saas_app items value store mail smtp_url log
-    upstreams host to session_duration client_secret precedence approval_groups"""
+    id domain destinations uri overrides cors_headers oauth_configuration saas_app items
+    value store mail smtp_url log upstreams host to session_duration client_secret
+    precedence approval_groups"""
 KEYS = st.sampled_from(re.findall(r"\w+", WORDS))
 SCALARS = (
     st.none()
