@@ -1,6 +1,6 @@
 """What is allowed in a file and yet probably not meant: the warnings of `validate`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lychgate.config.resources import FileObject, Finding
@@ -96,16 +96,18 @@ class _World:
     def _allowing(self) -> Iterator[FileObject]:
         return (one for one in self._policies.values() if one.body.get("decision") == "allow")
 
-    def _kinds(self, body: Mapping[str, Any], within: Set[str] = frozenset()) -> set[str]:
+    def _kinds(self, body: Mapping[str, Any]) -> set[str]:
         """The kinds of rule in a policy or group, those of its groups included."""
         kinds: set[str] = set()
-        for part in ("include", "require", "exclude"):
-            for rule in body.get(part, ()):
-                for kind, value in rule.items():
-                    kinds.add(kind)
-                    group = self._groups.get(value.get("id", "")) if kind == "group" else None
-                    if group is not None and group.id not in within:
-                        kinds |= self._kinds(group.body, within | {group.id})
+        seen: set[str] = set()
+        waiting = [body]
+        while waiting:
+            for kind, value in _rules(waiting.pop()):
+                kinds.add(kind)
+                group = self._groups.get(value.get("id", "")) if kind == "group" else None
+                if group is not None and group.id not in seen:
+                    seen.add(group.id)
+                    waiting.append(group.body)
         return kinds
 
     def _shares_email_rules(self, provider: FileObject, application: FileObject) -> bool:
@@ -120,6 +122,12 @@ class _World:
             and not any("login_method" in rule for rule in policy.body.get("require", ()))
             for policy in linked
         )
+
+
+def _rules(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for part in ("include", "require", "exclude"):
+        for rule in body.get(part, ()):
+            yield from rule.items()
 
 
 def _verifies(provider: FileObject) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any
@@ -126,6 +126,7 @@ def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Readin
     settings = settings_of(body, path.absolute().parent) if body is not None else None
     found.extend(resources.findings)
     if settings is not None:
+        resources.objects = [_named(one, settings) for one in resources.objects]
         found.extend(_across(resources.objects, settings))
         warnings.extend(advice(resources.objects, settings))
     found.extend(_compiled(resources, settings or _STAND_IN, found))
@@ -133,6 +134,14 @@ def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Readin
     problems = [*document.problems, *(lines.at(one) for one in found)]
     said = dict.fromkeys(lines.at(one) for one in warnings)
     return _Reading(lines.ordered(problems), lines.ordered(said), settings, resources.objects)
+
+
+def _named(one: FileObject, settings: Settings) -> FileObject:
+    """An organization is called and reached as the team is, unless it says otherwise."""
+    if one.kind != "organization":
+        return one
+    team = {"name": settings.name, "auth_domain": urlsplit(settings.team.url).netloc}
+    return replace(one, body={**team, **one.body})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +193,7 @@ def _process(root: dict[str, Any], folder: FilePath, found: list[Finding]) -> Fi
 def _report(problems: Iterable[Problem], found: list[Finding]) -> None:
     for problem in problems:
         path = tuple(int(p) if p.isdigit() else p for p in problem.where.split("/"))
-        finding = Finding(path, problem.message, problem.hint)
-        if finding not in found:
-            found.append(finding)
+        found.append(Finding(path, problem.message, problem.hint))
 
 
 def _across(objects: Iterable[FileObject], settings: Settings) -> Iterable[Finding]:

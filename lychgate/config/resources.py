@@ -175,9 +175,7 @@ def _validated(item: _Item, raw: Any, found: Resources) -> Any:
 def _report(problems: Iterable[Problem], base: Path, found: Resources) -> None:
     for problem in problems:
         inner = tuple(int(p) if p.isdigit() else p for p in problem.where.split("/") if p)
-        finding = Finding((*base, *inner), problem.message, problem.hint)
-        if finding not in found.findings:
-            found.findings.append(finding)
+        found.findings.append(Finding((*base, *inner), problem.message, problem.hint))
 
 
 def _stand_in(item: _Item, raw: Any, found: Resources) -> None:

@@ -65,6 +65,13 @@ def test_ids_are_the_same_each_time_and_everywhere() -> None:
     assert all(len(id) == 36 for id in first.policies)
 
 
+def test_an_organization_is_called_as_the_team_unless_it_says_otherwise() -> None:
+    assert records(loaded(SOUND)).organization.name == "Acme"
+    own = SOUND.replace("session_duration: 12h", "name: Own")
+    assert records(loaded(own)).organization.name == "Own"
+    assert records(loaded("team: {url: 'https://a.example', name: N}")).organization.name == "N"
+
+
 def test_an_object_may_bring_its_own_id() -> None:
     text = SOUND.replace("    - name: robot\n", "    - name: robot\n      id: r-1\n")
     found = records(loaded(text))
