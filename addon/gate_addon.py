@@ -79,7 +79,7 @@ class LychgateAddon:
         except RefusedHead as refused:
             flow.response = translate.refusal(flow, refused.status, refused.message)
             log.info("refused %s: %s", flow.id, refused.message)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - mitmproxy forwards when a hook raises
             self._deny_after(error, flow)
 
     async def _decide(self, flow: http.HTTPFlow) -> None:
@@ -140,7 +140,7 @@ class LychgateAddon:
             if cookies is not None:
                 translate.clean_answer(flow.response, cookies)
             flow.response.stream = True
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - mitmproxy forwards when a hook raises
             flow.response = translate.silent_unavailable()
             log.error("answer to %s withheld after %s", flow.id, _origin_of(error))
 
@@ -149,7 +149,7 @@ class LychgateAddon:
         try:
             if data.server.address in self._granted.get(data.client.id, ()):
                 return
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - mitmproxy connects when a hook raises
             log.error("connection refused after %s", _origin_of(error))
         data.server.error = "no decision allows this connection"
 

@@ -35,6 +35,12 @@ class RefusedHead(LychgateError):
         self.status = status
 
 
+class UnwritableHeader(LychgateError):
+    """An outcome with a header that cannot be written; the request is refused."""
+
+    code = "unwritable_header"
+
+
 def check(fields: Fields, target: bytes) -> None:
     """Refuse a head that is too large or holds what no field may hold.
 
@@ -54,9 +60,17 @@ def _size(fields: Fields, target: bytes) -> int:
     return len(target) + sum(len(name) + len(value) + 4 for name, value in fields)
 
 
+def encode(headers: HeaderList) -> Fields:
+    """Headers the gate sets, as bytes; raises rather than write what would end a field early."""
+    fields = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
+    if not all(_CONTROL.isdisjoint(value) for _, value in fields):
+        raise UnwritableHeader("a header to set holds a control character")
+    return fields
+
+
 def edit(fields: Fields, set_headers: HeaderList, remove_headers: Iterable[str]) -> Fields:
     """Remove every copy of the named fields, then add those to set."""
-    added = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in set_headers)
+    added = encode(set_headers)
     gone = {name for name, _ in added} | {name.encode("latin-1") for name in remove_headers}
     return tuple(field for field in fields if field[0].lower() not in gone) + added
 

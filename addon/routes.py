@@ -1,4 +1,4 @@
-"""Where an allowed request goes: the upstream configured for its host and path, or the companion."""
+"""Where an allowed request goes: the upstream of its host and path, or the companion app."""
 
 from dataclasses import dataclass
 from typing import Self

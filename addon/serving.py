@@ -1,4 +1,4 @@
-"""A mitmproxy that holds nothing but the gate: how it is built, and how it runs until told to stop."""
+"""A mitmproxy that holds nothing but the gate: how it is built, and how long it runs."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from enum import StrEnum
 from mitmproxy import master, options
 from mitmproxy.addons import core, errorcheck, next_layer, proxyserver, tlsconfig
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.options import CONF_DIR
 
 from addon.gate_addon import LychgateAddon
 from addon.shipped import BODY_SIZE_LIMIT, SHIPPED
@@ -19,7 +20,7 @@ _NOWHERE = "reverse:http://upstream.invalid:80"
 
 
 class CannotServe(LychgateError):
-    """mitmproxy cannot be started like this."""
+    """The proxy cannot be started like this."""
 
     code = "cannot_serve"
 
@@ -40,7 +41,7 @@ class Listener:
     mode: Mode = Mode.REVERSE
     certificates: tuple[str, ...] = ()
     """PEM files, each with its key, for TLS towards the clients."""
-    confdir: str = options.CONF_DIR
+    confdir: str = CONF_DIR
     body_size_limit: str = BODY_SIZE_LIMIT
     extra: tuple[str, ...] = ()
     """Further mitmproxy options as `name=value`; dangerous ones are refused."""

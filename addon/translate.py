@@ -155,9 +155,7 @@ def _connect_to(flow: http.HTTPFlow, place: Place) -> None:
 
 def answer(flow: http.HTTPFlow, outcome: Answer) -> http.Response:
     """The gate's own answer."""
-    fields = tuple(
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in outcome.headers
-    )
+    fields = head.encode(outcome.headers)
     return _response(flow.request.method, outcome.status, fields, outcome.body)
 
 
@@ -189,7 +187,7 @@ def _swallow(_: bytes) -> bytes:
 
 def cookie_lines(outcome: Forward) -> Fields:
     """The cookies of the answer, as fields."""
-    return tuple((b"set-cookie", cookie.encode("latin-1")) for cookie in outcome.response_cookies)
+    return head.encode(tuple(("set-cookie", cookie) for cookie in outcome.response_cookies))
 
 
 def clean_answer(response: http.Response, cookies: Fields) -> None:

@@ -72,13 +72,15 @@ def test_an_answer_to_head_has_no_body(mitm: Mitm) -> None:
     assert raw.raw.endswith(b"\r\n\r\n")
 
 
-@pytest.mark.parametrize("path", ["/raise", "/unknown", "/unwritable", "/hang"])
+@pytest.mark.parametrize(
+    "path", ["/raise", "/unknown", "/unwritable", "/split", "/split-answer", "/hang"]
+)
 @pytest.mark.parametrize(
     ("method", "headers", "size"),
     [("GET", (), 0), ("POST", (), 5_000), ("GET", UPGRADE, 0)],
     ids=["get", "post", "websocket"],
 )
-def test_f01_f05_whatever_fails_ends_in_a_503(
+def test_f01_f05_f12_whatever_fails_ends_in_a_503(
     mitm: Mitm, path: str, method: str, headers: Pairs, size: int
 ) -> None:
     """The gate raises, returns nonsense, is too slow; the translation of its answer raises."""

@@ -9,6 +9,7 @@ import pytest
 from mitmproxy.addons import default_addons
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons, tflow
+from mitmproxy.test.tutils import tresp
 
 from addon import LychgateAddon
 from addon.routes import Place, Routes
@@ -115,7 +116,7 @@ async def test_f01_an_answer_that_cannot_be_read_is_withheld() -> None:
     with loaded() as (addon, _):
         flow = tflow.tflow()
         await addon.requestheaders(flow)
-        flow.response = tflow.tresp()
+        flow.response = tresp()
         flow.response.data.headers = None  # type: ignore[assignment]  # what no parser returns
         addon.responseheaders(flow)
         assert flow.response.status_code == 503
@@ -125,7 +126,7 @@ async def test_f01_an_answer_that_cannot_be_read_is_withheld() -> None:
 
 def test_the_production_entry_does_not_start_with_a_dangerous_option(tmp_path: Path) -> None:
     with (
-        pytest.raises(AssertionError, match="stream_large_bodies. must be .unset"),
+        pytest.raises(AssertionError, match=r"`stream_large_bodies` must be `unset`"),
         scripted(tmp_path, options=("stream_large_bodies=1m",)),
     ):
         pass

@@ -33,8 +33,8 @@ class Unwritable(str):
     __slots__ = ()
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        """Claim to be bytes."""
-        return 7  # type: ignore[return-value]
+        """Pass for bytes until somebody writes them."""
+        return [*super().encode(encoding, errors)]  # type: ignore[return-value]
 
 
 class ScriptedGate:
@@ -61,6 +61,10 @@ class ScriptedGate:
                 return "allow"  # type: ignore[return-value]  # what a broken gate might return
             case "unwritable":
                 return Forward(ALLOWED, "/x", ((ASSERTION, "\u2603"),), REMOVED)
+            case "split":
+                return Forward(ALLOWED, "/x", ((ASSERTION, "a\r\nX-Admin: 1"),), REMOVED)
+            case "split-answer":
+                return Answer(REFUSED, 403, (("location", "/\r\nX-Admin: 1"),), b"")
             case "broken-cookie":
                 return Forward(ALLOWED, "/x", (), (*REMOVED, ASSERTION), (Unwritable("c=1"),))
             case "cdn-cgi":
