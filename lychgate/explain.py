@@ -1,6 +1,6 @@
 """Says how a request would be decided and why, rule by rule, without anybody having to send it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from lychgate.core.policy import (
     holds,
     trace,
 )
-from lychgate.core.request import ClientCertificate, Request, address, split_target
+from lychgate.core.request import Address, ClientCertificate, Request, address, split_target
 from lychgate.core.selectors import Evidence, Login
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.urls import canonical_email
@@ -83,14 +83,17 @@ _MEMBERS = frozenset(
 _IDENTITY = frozenset({"email", "idp", "groups", "amr", "oidc_fields"})
 
 
-def question(line: object, snapshot: Snapshot) -> Question:
-    """The question of one JSON line; raises Unreadable."""
+type CountryOf = Callable[[Address | None], str | None]
+
+
+def question(line: object, snapshot: Snapshot, country_of: CountryOf) -> Question:
+    """The question of one JSON line; raises Unreadable. `country_of` knows unstated countries."""
     if not isinstance(line, dict):
         raise Unreadable("a line is a JSON object with at least `url`")
     unknown = sorted(set(line) - _MEMBERS)
     if unknown:
         raise Unreadable(f"unknown member `{unknown[0]}`")
-    request = _request(line)
+    request = _request(line, country_of)
     identity = line.get("identity")
     service = _service(line, snapshot)
     return Question(
@@ -103,7 +106,7 @@ def question(line: object, snapshot: Snapshot) -> Question:
     )
 
 
-def _request(line: Mapping[str, Any]) -> Request:
+def _request(line: Mapping[str, Any], country_of: CountryOf) -> Request:
     url = _text(line, "url") or ""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.lower() not in ("http", "https"):
@@ -125,7 +128,7 @@ def _request(line: Mapping[str, Any]) -> Request:
         headers=_headers(line.get("headers")),
         client_ip=client,
         certificate=_certificate(line.get("certificate")),
-        country=country.upper() if country else None,
+        country=country.upper() if country else country_of(client),
     )
 
 

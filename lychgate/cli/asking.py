@@ -1,0 +1,132 @@
+"""`lychgate explain`: how requests would be decided, and why."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+
+from lychgate.cli.options import DEFAULT, Config
+from lychgate.config import load, records
+from lychgate.core.keys import Keyring
+from lychgate.core.revocations import Revocations
+from lychgate.core.snapshot import Snapshot, compile_snapshot
+from lychgate.errors import LychgateError
+from lychgate.explain import Answer, Unreadable, question
+from lychgate.explain import explain as answer_to
+from lychgate.geo import Countries
+from lychgate.runtime import clock, setting
+
+_MAX_LINE = 1_000_000
+
+
+def explain(
+    url: Annotated[str | None, typer.Argument(help="The URL asked for.")] = None,
+    config: Config = DEFAULT,
+    who: Annotated[str | None, typer.Option("--as", help="Email of somebody logged in.")] = None,
+    idp: Annotated[str | None, typer.Option(help="Identity provider they used.")] = None,
+    groups: Annotated[
+        list[str] | None, typer.Option("--group", help="A group of theirs at the provider.")
+    ] = None,
+    ip: Annotated[str | None, typer.Option(help="Client address.")] = None,
+    country: Annotated[str | None, typer.Option(help="Two-letter country.")] = None,
+    method: Annotated[str, typer.Option(help="HTTP method.")] = "GET",
+    service_token: Annotated[str | None, typer.Option(help="Name of a service token.")] = None,
+    linked_app: Annotated[
+        str | None, typer.Option(help="Application whose token is presented.")
+    ] = None,
+    requests: Annotated[
+        Path | None, typer.Option(help="Judge every line of this JSON Lines file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Say how a request would be decided: every policy and rule, what it saw, what it said."""
+    snapshot, countries = _installation(config)
+    if requests is not None:
+        raise typer.Exit(_judge_file(requests, snapshot, countries))
+    if url is None:
+        raise LychgateError("no URL given", "lychgate explain URL, or --requests FILE")
+    line: dict[str, Any] = {"url": url, "method": method, "ip": ip, "country": country}
+    line |= {"service_token": service_token, "linked_app": linked_app}
+    if who is not None:
+        line["identity"] = {"email": who, "idp": idp, "groups": groups or []}
+    answer = _judge(line, snapshot, countries)
+    if as_json:
+        typer.echo(json.dumps(answer.members()))
+    else:
+        Console(highlight=False).print(_tree(answer))
+
+
+def _installation(config: Path) -> tuple[Snapshot, Countries]:
+    loaded = load(config)
+    settings = loaded.settings
+    countries = Countries.open(settings.country_database)
+    compiled = compile_snapshot(
+        records(loaded), setting(settings), Keyring((), ()), Revocations(), 0, clock()
+    )
+    return compiled, countries
+
+
+def _judge(line: object, snapshot: Snapshot, countries: Countries) -> Answer:
+    return answer_to(question(line, snapshot, countries.country), snapshot)
+
+
+def _judge_file(path: Path, snapshot: Snapshot, countries: Countries) -> int:
+    """Answer line by line; status 2 when a line could not be read."""
+    status = 0
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LychgateError(f"`{path}` cannot be read: {error.strerror}") from None
+    for text in content.split(b"\n"):
+        if not text.strip():
+            continue
+        try:
+            members = _judge(_parsed(text), snapshot, countries).members()
+        except Unreadable as error:
+            members, status = {"error": error.message}, 2
+        sys.stdout.write(json.dumps(members) + "\n")
+    return status
+
+
+def _parsed(text: bytes) -> object:
+    if len(text) > _MAX_LINE:
+        raise Unreadable("the line is too long")
+    try:
+        parsed: object = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Unreadable("the line is not JSON") from None
+    return parsed
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+_COLOURS = {"allow": "green", "bypass": "yellow", "service_auth": "green", "login": "cyan"}
+
+
+def _tree(answer: Answer) -> Tree:
+    colour = _COLOURS.get(answer.decision, "red")
+    policy = f", by policy {escape(answer.policy)}" if answer.policy else ""
+    title = (
+        f"[bold {colour}]{answer.decision}[/] at {escape(answer.application or 'no application')}"
+    )
+    tree = Tree(f"{title}{policy} ({answer.reason})")
+    for step in answer.trace:
+        name = escape(step["policy"])
+        branch = tree.add(f"{name} [dim]{step['action']}[/dim]: {step['outcome']}")
+        _add_rules(branch, step["rules"])
+    return tree
+
+
+def _add_rules(tree: Tree, rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        text = escape(json.dumps(rule["rule"]))
+        saw = escape(str(rule["saw"]))
+        branch = tree.add(f"{rule['part']} {text}: {rule['says']} [dim](saw {saw})[/dim]")
+        _add_rules(branch, rule.get("inside", []))

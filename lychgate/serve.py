@@ -1,0 +1,92 @@
+"""Runs an installation: writes its file to the store, starts its servers, follows the file."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from lychgate.config import load
+from lychgate.config.edits import apply
+from lychgate.config.watch import Watch
+from lychgate.processes import Processes, accepts, python
+from lychgate.runtime import connect
+from lychgate.settings import Settings
+
+log = logging.getLogger("lychgate.serve")
+
+_LOOK = 0.5
+"""Seconds between two looks at the file and the children."""
+
+
+def serve(config: Path, decide: bool = True) -> None:
+    """Run until told to stop. `decide` False: without the decision server for Envoy."""
+    loaded = load(config)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    store = connect(loaded.settings)
+    try:
+        stop = stop_signal()
+        apply(loaded, store)
+        with Processes() as processes:
+            start_servers(processes, loaded.settings, config, decide=decide)
+            log.info("ready", extra={"event": {"team": loaded.settings.team.url}})
+            watch = Watch(loaded, lambda fresh: apply(fresh, store))
+            run_until_told(lambda: _look(processes, watch), stop)
+    finally:
+        store.close()
+
+
+def start_servers(
+    processes: Processes,
+    settings: Settings,
+    config: Path,
+    *,
+    decide: bool,
+    logs: Path | None = None,
+) -> None:
+    """Start companion app and decision server, and wait until both answer."""
+    processes.start(
+        "companion",
+        python("lychgate.web", "--config", str(config)),
+        output=logs and logs / "companion.log",
+        restart=logs is None,
+    )
+    if decide:
+        processes.start(
+            "decision server",
+            python("extauthz", "--config", str(config)),
+            output=logs and logs / "extauthz.log",
+            restart=logs is None,
+        )
+        for endpoint in settings.extauthz.endpoints:
+            processes.wait_for("decision server", _accepting(endpoint))
+    processes.wait_for("companion", _accepting(settings.companion.listen))
+
+
+def _accepting(address: str) -> Callable[[], bool]:
+    return lambda: accepts(address)
+
+
+def _look(processes: Processes, watch: Watch) -> None:
+    processes.watch()
+    watch.look()
+
+
+def stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    return stop
+
+
+def run_until_told(look: Callable[[], None], stop: threading.Event) -> None:
+    """Look at things again and again until the event is set."""
+    while not stop.wait(_LOOK):
+        look()
