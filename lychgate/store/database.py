@@ -51,7 +51,7 @@ class Database:
     def connect_arguments(self) -> dict[str, Any]:
         """What the driver needs to open a connection of its own, outside the pool."""
         _, arguments = self._engine.dialect.create_connect_args(self.url)
-        return dict(arguments) | {"connect_timeout": _CONNECT}
+        return {**arguments, "connect_timeout": _CONNECT, "application_name": "lychgate feed"}
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -148,13 +148,13 @@ def _make_private(file: Path) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    options = f"-c lock_timeout={_BUSY}s -c statement_timeout=60s"
-    arguments: dict[str, object] = {
+    given = url.query.get("options", "")
+    arguments = {
         "connect_timeout": _CONNECT,
         "application_name": "lychgate",
+        "client_encoding": "utf8",
+        "options": f"-c lock_timeout={_BUSY}s -c statement_timeout=60s {given}".rstrip(),
     }
-    if "options" not in url.query:
-        arguments["options"] = options
     try:
         return create_engine(
             url,

@@ -28,7 +28,9 @@ _SIGNING, _SEALING = "signing", "sealing"
 def read_keyring(connection: Connection, master: MasterKey) -> Keyring:
     """All keys, oldest first."""
     keys = tables.keys
-    rows = connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id)).all()
+    rows = connection.execute(
+        select(keys).order_by(keys.c.active_from, keys.c.created_at, keys.c.id)
+    ).all()
     return Keyring(
         signing=tuple(_signing(row, master) for row in rows if row.use == _SIGNING),
         sealing=tuple(_sealing(row, master) for row in rows if row.use == _SEALING),
@@ -71,7 +73,7 @@ def retire(connection: Connection, now: datetime, bump: Callable[[], int]) -> in
     rows = connection.execute(
         select(keys.c.id, keys.c.active_from, keys.c.retired_at)
         .where(keys.c.use == _SIGNING)
-        .order_by(keys.c.created_at, keys.c.id)
+        .order_by(keys.c.active_from, keys.c.created_at, keys.c.id)
     ).all()
     active = [row for row in rows if row.active_from <= now]
     replaced = [

@@ -49,7 +49,8 @@ class SqlOneTime:
         with self.database.write() as connection:
             _refuse_when_full(connection, tables.one_time, self.most, "logins")
             fresh = insert(connection, tables.one_time).values(row).on_conflict_do_nothing()
-            return connection.execute(fresh).rowcount == 1
+            written = connection.execute(fresh.returning(tables.one_time.c.digest))
+            return written.first() is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _START = 20.0
 
 @dataclass
 class PostgresServer:
-    """One server with its own data folder; `database()` gives each test a fresh database."""
+    """One server with its own data folder; `database()` gives each test a fresh place in it."""
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="lychgate-pg-")))
     port: int = 0
@@ -56,17 +56,18 @@ class PostgresServer:
         self._end(signal.SIGQUIT)
 
     def close(self) -> None:
-        """Stop the server and remove its data."""
-        self.stop()
+        """End the server and remove its data."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self) -> str:
-        """The URL of a new, empty database."""
+        """The URL of a new, empty schema: as good as a database, and made in no time."""
         self._made += 1
         name = f"test{self._made}"
         with self._admin() as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        options = f"options=-csearch_path%3D{name}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?{options}"
 
     @cached_property
     def _bin(self) -> Path:
