@@ -23,6 +23,7 @@ LEEWAY = 60
 """Seconds by which the provider's clock may differ from ours."""
 LONGEST = 256 * 1024
 SMALLEST_RSA = 2048
+LARGEST_RSA = 16 * 1024
 
 _KEY_OF = {
     **{f"{family}{size}": ("RSA", "") for family in ("RS", "PS") for size in (256, 384, 512)},
@@ -115,13 +116,16 @@ def _signed_with(token: str, key: Mapping[str, Any]) -> bytes | None:
     public = {name: key[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in key}
     if not all(isinstance(value, str) for value in public.values()):
         return None
-    # Six bits a character: judged before the key is built, and too long ones are work for nothing.
-    if public["kty"] == "RSA" and not SMALLEST_RSA <= len(public.get("n", "")) * 6 + 6 <= 17_000:
-        return None
     try:
+        if public["kty"] == "RSA" and not SMALLEST_RSA <= _bits(public["n"]) <= LARGEST_RSA:
+            return None
         return jws.deserialize_compact(token, jwk.import_key(public), registry=_REGISTRY).payload
     except (JoseError, ValueError, TypeError, KeyError):
         return None
+
+
+def _bits(number: str) -> int:
+    return int.from_bytes(urlsafe_b64decode(number[:LARGEST_RSA].encode())).bit_length()
 
 
 def _judge(claims: Mapping[str, Any], expected: Expected) -> None:
