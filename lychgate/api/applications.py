@@ -127,7 +127,9 @@ class SelfHostedBody(ReachableBody):
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
-        if not any(place.type == "public" for place in self.places()):
+        listed = self.destinations or self.domain or self.self_hosted_domains
+        public = not self.destinations or any(one.type == "public" for one in self.destinations)
+        if not listed or not public:
             raise ValueError("domain is a required field")
         return self
 

@@ -260,14 +260,15 @@ def _deny(value: ApplicationBody) -> DenySettings:
 
 
 def _reachable(common: Application, value: ReachableBody) -> Application:
-    found = [place.destination() for place in value.places()]
+    places = value.places()
+    found = [place.destination() for place in places]
     destinations = tuple(one for one in found if one is not None)
     header = value.read_service_tokens_from_header
     oauth, cors = value.oauth_configuration, value.cors_headers
     return replace(
         common,
         destinations=destinations,
-        domain=value.domain or _first_uri(value),
+        domain=value.domain or next((place.uri for place in places if place.uri), ""),
         cookie=_cookie(value, len(destinations)),
         cors=cors.cors() if cors else None,
         options_preflight_bypass=value.options_preflight_bypass,
@@ -278,10 +279,6 @@ def _reachable(common: Application, value: ReachableBody) -> Application:
         allow_encoded_slash=value.allow_encoded_slash,
         cookie_for_origin=value.cookie_for_origin,
     )
-
-
-def _first_uri(value: ReachableBody) -> str:
-    return next((place.uri for place in value.places() if place.uri), "")
 
 
 def _cookie(value: ReachableBody, destinations: int) -> CookieSettings:

@@ -1,6 +1,7 @@
 """The wire shape of destinations, and what a pattern of host and path may look like."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -12,6 +13,7 @@ _LABEL = re.compile(r"[a-z0-9_*](?:[a-z0-9_*-]{0,61}[a-z0-9_*])?")
 _PATH = re.compile(r"/[!$&'()*+,;=:@A-Za-z0-9._~/%-]*")
 
 
+@lru_cache(maxsize=4096)
 def parse_uri(text: str) -> Destination:
     """Parse `host` or `host/path`, each with stars; raises ValueError saying what is wrong."""
     _no_more_than_a_pattern(text)

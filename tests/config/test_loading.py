@@ -384,7 +384,7 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.dictionaries(KEYS, TREES, max_size=4),
     st.dictionaries(KEYS, st.lists(st.dictionaries(KEYS, TREES, max_size=6), max_size=3)),
@@ -398,7 +398,7 @@ def test_a07_any_content_is_answered(top: dict[str, Any], resources: dict[str, A
         assert all(one.where.startswith("/f.yaml:") and one.message for one in error.problems)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(SOUND) - 1), st.integers(0, 40), st.text(max_size=6))
 def test_a07_damaged_files_are_answered(start: int, length: int, text: str) -> None:
     damaged = SOUND[:start] + text + SOUND[start + length :]
