@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2 as httpx
 from starlette.requests import Request as AsgiRequest
 from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
@@ -134,7 +134,7 @@ class Installation:
                 headers = [
                     (name, value)
                     for name, value in scope["headers"]
-                    if name.decode() not in outcome.remove_headers
+                    if name.decode() not in (*outcome.remove_headers, *dict(outcome.set_headers))
                 ]
                 headers.append((CLIENT_IP_HEADER.encode(), client_ip.encode()))
                 headers += [(n.encode(), v.encode()) for n, v in outcome.set_headers]
@@ -204,6 +204,13 @@ class Browser:
                 "x-test-address": address,
             },
         )
+
+    def twin(self) -> "Browser":
+        """The same browser's next tab: a connection of its own, the same cookies."""
+        other = Browser(self.installation, self.http.headers["x-test-address"])
+        for cookie in self.http.cookies.jar:
+            other.http.cookies.jar.set_cookie(cookie)
+        return other
 
     def get(self, url: str, **options: Any) -> httpx.Response:
         """Open a URL, following redirects."""
