@@ -50,7 +50,8 @@ def compose(message: Message, sender: Address, message_id: str, date: datetime) 
     mail["Date"] = date
     mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(message.text)
+    # Readable as it lies in the folder, whatever alphabet the team is written in.
+    mail.set_content(message.text, cte="quoted-printable")
     if message.html:
         mail.add_alternative(message.html, subtype="html")
     return mail
