@@ -1,6 +1,6 @@
 """Between mitmproxy's words and the gate's: a flow becomes a Request, an Outcome edits the flow."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mitmproxy import http
 from mitmproxy.certs import Cert
@@ -12,6 +12,7 @@ from addon import head
 from addon.head import Fields, RefusedHead
 from addon.routes import Place
 from lychgate.answer import Answer
+from lychgate.core.certificates import read_certificate
 from lychgate.core.request import Address, ClientCertificate, Request, address, split_target
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, RESERVED_COOKIES
 from lychgate.gate import Forward, ToCompanion
@@ -85,21 +86,13 @@ def client_address(client: Client) -> Address | None:
     return address(client.peername[0])
 
 
-def _certificate(chain: Iterable[Cert]) -> ClientCertificate | None:
+def _certificate(chain: Sequence[Cert]) -> ClientCertificate | None:
     """What the client presented in the TLS handshake.
 
     mitmproxy accepts every certificate it asked for (`request_client_cert`): the client has the
     private key, but nobody checked who issued it. Hence never `valid`.
     """
-    for leaf in chain:
-        return ClientCertificate(
-            common_name=leaf.cn or "",
-            valid=False,
-            serial=f"{leaf.serial:x}",
-            issuer_dn=",".join(f"{key}={value}" for key, value in leaf.issuer),
-            pem=leaf.to_pem().decode("ascii"),
-        )
-    return None
+    return read_certificate(chain[0].to_pem().decode("ascii"), valid=False) if chain else None
 
 
 def forward(flow: http.HTTPFlow, outcome: Forward, place: Place | None) -> None:

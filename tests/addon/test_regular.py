@@ -3,11 +3,12 @@
 import socket
 import ssl
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.support.front import Reply, read_reply, request_bytes
-from tests.support.mitm import Mitm
+from tests.support.mitm import Mitm, scripted
 
 
 def test_a_request_goes_where_its_target_says_in_origin_form(regular: Mitm) -> None:
@@ -106,3 +107,19 @@ def _through_connect(regular: Mitm, authority: str, host: str, path: str) -> Rep
     ):
         connection.sendall(request_bytes("GET", path, host))
         return read_reply(connection)
+
+
+def test_through_a_parent_proxy_the_request_still_goes_where_it_was_judged_to_go(
+    regular: Mitm, tmp_path: Path
+) -> None:
+    parent = f"mode=upstream:http://127.0.0.1:{regular.port}"
+    with scripted(tmp_path, "regular", (parent,)) as front:
+        address = regular.origin.address
+        reply = front.send_raw(request_bytes("GET", f"http://{address}/ok", address))
+        assert reply.status == 200
+        assert [seen.target for seen in regular.origin_log()] == ["/ok"]
+        assert front.send_raw(request_bytes("GET", "http://x/", "x:81")).status == 400
+        companion = request_bytes("GET", "http://team.example/cdn-cgi/access/x", "team.example")
+        assert front.send_raw(companion).status == 200
+        assert [seen.origin for seen in front.origin_log()] == ["companion"]
+    assert len(regular.asked()) == 1
