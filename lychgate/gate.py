@@ -1,4 +1,4 @@
-"""Answers one request: the shell around `decide` that holds the snapshot, the clock and the keys."""
+"""Answers one request: the shell around `decide` that holds snapshot, clock and keys."""
 
 import hashlib
 import logging
@@ -35,13 +35,50 @@ from lychgate.core.session import (
 )
 from lychgate.core.snapshot import Snapshot
 from lychgate.core.tokens import Rejected, sign, verify
-from lychgate.core.urls import APP_SESSION_COOKIE, ASSERTION, AUTH_COOKIE, OWNED_HEADERS, encode
+from lychgate.core.urls import APP_SESSION_COOKIE, ASSERTION, AUTH_COOKIE, encode, is_owned
 
 log = logging.getLogger("lychgate.gate")
 
-_MEMO = 20_000
-"""Verified and minted tokens remembered, at most so many of each."""
+_MEMO = 10_000
+"""A memo of verified or minted tokens remembers as many, and at most twice that."""
 _MINT_REUSE = timedelta(seconds=60)
+
+
+class Memo[K, V]:
+    """A bounded dictionary of two halves; the older goes when the newer is full.
+
+    No step of it needs a lock: a lost race costs work done twice, nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._newer: dict[K, V] = {}
+        self._older: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        """What is remembered of a key."""
+        found = self._newer.get(key)
+        return self._older.get(key) if found is None else found
+
+    def put(self, key: K, value: V) -> None:
+        """Remember a value."""
+        if len(self._newer) >= _MEMO:
+            self._newer, self._older = {}, self._newer
+        self._newer[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token signed for an upstream, when, and when it ends (seconds since 1970)."""
+
+    token: str
+    at: datetime
+    ends: int
+
+    def serves(self, wanted: int, now: datetime) -> bool:
+        """Whether it does for one that is to end at `wanted`: fresh, and never longer-lived."""
+        fresh = timedelta(0) <= now - self.at < _MINT_REUSE
+        lasts = (self.ends - now.timestamp()) * 2 > self.ends - self.at.timestamp()
+        return fresh and lasts and self.ends <= wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +107,14 @@ class ToCompanion:
 
 type Outcome = Forward | Answer | ToCompanion
 
+UNAVAILABLE = Answer(
+    Because(Reason.ERROR),
+    503,
+    (("content-type", "text/plain"), ("cache-control", "no-store"), ("retry-after", "5")),
+    b"the gate cannot decide right now, please try again in a moment\n",
+)
+"""What is left to say when a decision failed; nothing in it could fail as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -95,8 +140,8 @@ class Gate:
         self._observe = observe
         self._grace = grace
         self._country = country
-        self._tokens: dict[bytes, tuple[str, Token]] = {}
-        self._minted: dict[tuple[object, ...], tuple[datetime, str]] = {}
+        self._verified: Memo[bytes, Token] = Memo()
+        self._minted: Memo[object, Minted] = Memo()
         self._minted_for: Snapshot | None = None
 
     def check(self, request: Request) -> Outcome:
@@ -105,7 +150,7 @@ class Gate:
             return self._check(request)
         except Exception:
             log.exception("the decision failed", extra={"request_id": request.id})
-            return page_answer(Deny(Because(Reason.ERROR), 503), request, None)
+            return _unavailable(request)
 
     def _check(self, request: Request) -> Outcome:
         now = self._clock()
@@ -135,7 +180,7 @@ class Gate:
             case Respond(because, status, headers, body):
                 return Answer(because, status, headers, body.encode())
             case Serve(because):
-                ours = tuple(sorted(OWNED_HEADERS.intersection(request.headers)))
+                ours = tuple(filter(is_owned, request.headers))
                 return ToCompanion(because, (("x-request-id", request.id),), ours)
             case _:
                 assert_never(decision)
@@ -143,21 +188,16 @@ class Gate:
     def _verifier(self, snapshot: Snapshot, now: datetime) -> Callable[[str], Token | Rejected]:
         def verified(text: str) -> Token | Rejected:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-            known = self._tokens.get(digest)
-            if known is not None and snapshot.keyring.by_kid(known[0], now) is not None:
-                return known[1]
+            known = self._verified.get(digest)
+            if known is not None and snapshot.keyring.by_kid(known.kid, now) is not None:
+                return known
             signed = verify(text, snapshot.keyring, now)
             token = signed if isinstance(signed, Rejected) else read(signed)
             if isinstance(token, Token):
-                self._remember(digest, text, token)
+                self._verified.put(digest, token)
             return token
 
         return verified
-
-    def _remember(self, digest: bytes, text: str, token: Token) -> None:
-        if len(self._tokens) >= _MEMO:
-            self._tokens.pop(next(iter(self._tokens)), None)
-        self._tokens[digest] = (token.kid, token)
 
     def _forward(
         self, allow: Allow, request: Request, snapshot: Snapshot, now: datetime
@@ -181,17 +221,17 @@ class Gate:
         return Forward(allow.because, allow.path, headers, remove, set_cookies)
 
     def _mint(self, mint: Mint, snapshot: Snapshot, now: datetime) -> str:
-        if self._minted_for is not snapshot or len(self._minted) >= _MEMO:
-            self._minted, self._minted_for = {}, snapshot
+        if self._minted_for is not snapshot:
+            self._minted, self._minted_for = Memo(), snapshot
         claims = mint.claims
         key = tuple(
             (name, repr(value)) for name, value in claims.items() if name not in ("iat", "exp")
         )
         known = self._minted.get(key)
-        if known is not None and timedelta(0) <= now - known[0] < _MINT_REUSE:
-            return known[1]
+        if known is not None and known.serves(claims["exp"], now):
+            return known.token
         token = sign(claims, snapshot.keyring.current(now))
-        self._minted[key] = (now, token)
+        self._minted.put(key, Minted(token, now, claims["exp"]))
         return token
 
     def _redirect(self, redirect: Redirect, snapshot: Snapshot, now: datetime) -> Answer:
@@ -208,6 +248,13 @@ class Gate:
             location += f"&meta={encode(sign(meta, snapshot.keyring.current(now)))}"
         headers.append(("location", location))
         return Answer(redirect.because, 302, tuple(headers), b"")
+
+
+def _unavailable(request: Request) -> Answer:
+    try:
+        return page_answer(Deny(Because(Reason.ERROR), 503), request, None)
+    except Exception:
+        return UNAVAILABLE
 
 
 def _plain(snapshot: Snapshot) -> bool:

@@ -16,7 +16,7 @@ from lychgate.core.decision import (
     Reason,
     Redirect,
 )
-from lychgate.core.identity import User
+from lychgate.core.identity import Service, User
 from lychgate.core.model import Cors
 from lychgate.core.request import Request
 from lychgate.core.session import META_LIFE, TokenType, hash_app_session, seconds
@@ -178,10 +178,13 @@ def meta_claims(
 def refuse(because: Because, status: int, app: CompiledApp, request: Request) -> Deny | Redirect:
     """Refuse for an application; its headers name it to clients, never the grounds.
 
-    People in a browser go to the configured page, if there is one for their case.
+    People in a browser go to the configured page, if there is one for their case; machines never
+    do.
     """
     deny = app.app.deny
     url = deny.url if isinstance(because.principal, User) else deny.non_identity_url
+    if isinstance(because.principal, Service):
+        url = ""
     if status == 403 and url and is_navigation(request):
         return Redirect(because, url, headers=app_headers(app))
     code = "unauthorized" if status == 401 else "forbidden"

@@ -171,9 +171,13 @@ class Reader:
     def session(self, request: Request, cookies: list[tuple[str, str]]) -> Held | NoSession:
         """The session a request presents, or why it has none."""
         header = request.headers.get(TOKEN_HEADER, ())
+        if len(header) > 1:
+            return _INVALID
         if header:
-            return self._held(header[0], Via.HEADER) if len(header) == 1 else _INVALID
-        found = [self._cookie(value, cookies) for value in _candidates(cookies)]
+            return self._bound(self._held(header[0], Via.HEADER), cookies)
+        found = [
+            self._bound(self._held(value, Via.COOKIE), cookies) for value in _candidates(cookies)
+        ]
         held = [one for one in found if isinstance(one, Held)]
         if len({(one.token.subject, one.token.common_name) for one in held}) > 1:
             return NoSession(Reason.AMBIGUOUS_SESSION)
@@ -181,8 +185,7 @@ class Reader:
             return held[0]
         return next((one for one in found if one != _INVALID), found[0] if found else _NONE)
 
-    def _cookie(self, value: str, cookies: list[tuple[str, str]]) -> Held | NoSession:
-        held = self._held(value, Via.COOKIE)
+    def _bound(self, held: Held | NoSession, cookies: list[tuple[str, str]]) -> Held | NoSession:
         if isinstance(held, Held) and self.app.app.cookie.binding:
             bound = bound_to(held.token)
             values = [inner for name, inner in cookies if name == BINDING_COOKIE]
@@ -217,10 +220,26 @@ class Reader:
         return Rejected.REVOKED if self._revoked(token, app.app.id) else token
 
     def _revoked(self, token: Token, app: AppId) -> bool:
-        revocations = self.snapshot.revocations
-        if token.linked_from is not None and revocations.ended(token.linked_from, token.linked_at):
+        first = token.linked_from
+        if first is not None and self._ended(first, token.linked_at):
             return True
-        return revocations.cover(token, app)
+        if _is_service_token(token) and self.service_behind(token) is None:
+            return True
+        return self.snapshot.revocations.cover(token, app)
+
+    def _ended(self, first: AppId, issued: int) -> bool:
+        """Whether what a linked token goes back to is gone, revoked, or older than its policies."""
+        source = self.snapshot.apps.get(first)
+        if source is None or issued <= source.rules_changed_at:
+            return True
+        return self.snapshot.revocations.ended(first, issued)
+
+    def service_behind(self, token: Token) -> ServiceToken | None:
+        """The service token that a machine's application token stands for, while it is good."""
+        service = self.snapshot.by_client_id.get(token.common_name)
+        if service is None or not _is_service_token(token):
+            return None
+        return service if service.enabled and self.now < service.expires_at else None
 
     def linked(self, request: Request) -> Held | None:
         """The token of another application in `Cf-Access-Token`; a rule must still accept it."""
@@ -228,13 +247,18 @@ class Reader:
         token = None if text is None else self.token(text)
         if token is None or text is None or isinstance(token, Rejected):
             return None
-        if token.audiences[0] == self.app.app.audience:
+        source = self.snapshot.by_audience[token.audiences[0]]
+        if source.app.id == self.app.app.id or token.issued_at <= source.rules_changed_at:
             return None
         return Held(token, text, Via.HEADER)
 
 
 _NONE = NoSession(Reason.NO_SESSION)
 _INVALID = NoSession(Reason.TOKEN_INVALID)
+
+
+def _is_service_token(token: Token) -> bool:
+    return token.claims.get("service_token_status") is True
 
 
 def _candidates(cookies: list[tuple[str, str]]) -> Iterator[str]:

@@ -62,9 +62,12 @@ from lychgate.core.model import Action, ServiceToken
 from lychgate.core.policy import (
     CompiledPolicy,
     Formula,
+    Holds,
     evaluate_machine,
     evaluate_person,
+    holds,
     outcome,
+    unlinked,
 )
 from lychgate.core.request import Request
 from lychgate.core.selectors import Evidence, LinkedAppToken, Login, Match
@@ -129,9 +132,9 @@ def place(request: Request, snapshot: Snapshot) -> Placed | Decision:
     if document is not None:
         return document
     route = snapshot.route(host, target.bare)
-    if route is None:
-        return _unmatched(request, host, target, snapshot)
     agreed = target.bare == target.path or snapshot.route(host, target.path) == route
+    if route is None:
+        return _unmatched(request, host, target, snapshot) if agreed else _bad("path parameters")
     return Placed(host, target, route, agreed)
 
 
@@ -231,7 +234,7 @@ class _Case:
         if decision is not None:
             return decision
         preflight = self._preflight()
-        return self._by_person() if preflight is None else preflight
+        return self._by_person(machine.service) if preflight is None else preflight
 
     def _is_public(self) -> bool:
         entry = self.route.entry
@@ -260,21 +263,27 @@ class _Case:
         if strict and machine.bad_pair:
             policies = tuple(one for one in policies if one.action is Action.BYPASS)
         if policies:
-            evidence = self._evidence(machine)
-            verdict = evaluate_machine(policies, evidence)
-            if verdict.action is Action.BYPASS:
-                return self.onward.anonymous(self._because(Reason.BYPASSED, verdict.policy))
-            if verdict.policy is not None:
-                return self._as_machine(verdict.policy, machine, evidence)
+            decision = self._by_policies(policies, machine)
+            if decision is not None:
+                return decision
         if strict and machine.pair is not None:
             return self._refuse_service_token(machine)
         return None
 
+    def _by_policies(self, policies: tuple[CompiledPolicy, ...], machine: _Machine) -> Allow | None:
+        evidence = self._evidence(machine)
+        verdict = evaluate_machine(policies, evidence)
+        if verdict.action is Action.BYPASS:
+            return self.onward.anonymous(self._because(Reason.BYPASSED, verdict.policy))
+        if verdict.policy is not None:
+            return self._as_machine(verdict.policy, machine, evidence)
+        return None
+
     def _refuse_service_token(self, machine: _Machine) -> Decision:
         if machine.service is None:
-            detail = (
-                machine.pair.client_id if isinstance(machine.pair, ServicePair) else "malformed"
-            )
+            pair = machine.pair
+            known = isinstance(pair, ServicePair) and pair.client_id in self.snapshot.by_client_id
+            detail = pair.client_id if known and isinstance(pair, ServicePair) else ""
             because = self._because(Reason.SERVICE_TOKEN_INVALID, detail=detail)
             return refuse(because, 401, self.compiled, self.request)
         principal = _service(machine.service)
@@ -297,7 +306,8 @@ class _Case:
 
     def _as_machine(self, policy: CompiledPolicy, machine: _Machine, evidence: Evidence) -> Allow:
         linked = machine.linked
-        if linked is not None and _by_linked_rule(policy.formula, evidence):
+        alone = machine.service is not None and holds(policy, unlinked(evidence)) is Holds.YES
+        if linked is not None and not alone and _by_linked_rule(policy.formula, evidence):
             return self._as_linked(policy, linked, evidence)
         service = machine.service
         certificate = self.request.certificate
@@ -307,6 +317,7 @@ class _Case:
         life = min(token_life(duration), SERVICE_TOKEN_LIFE_CAP)
         common_name = service.client_id if service else name
         claims = service_claims(self.snapshot.team, self.app, common_name, self.now, life)
+        claims["service_token_status"] = service is not None
         lasting = bool(name) and service is None
         if service is not None and not self.snapshot.organization.strict_service_tokens:
             lasting = True
@@ -333,7 +344,8 @@ class _Case:
         )
         claims.update(sub=token.subject, policy_id=policy.id, linked_from=first)
         claims["linked_at"] = token.linked_at or token.issued_at
-        claims.pop("nbf", None)
+        for name in ("nbf", "facts", "binding"):
+            claims.pop(name, None)
         if not token.common_name:
             claims.pop("common_name", None)
         principal: Principal = Service(token.common_name, token.common_name)
@@ -354,10 +366,10 @@ class _Case:
         headers = preflight_headers(cors, request)
         return Respond(self._because(Reason.PREFLIGHT_ANSWERED), 200, headers)
 
-    def _by_person(self) -> Decision:
+    def _by_person(self, service: ServiceToken | None) -> Decision:
         held = self.reader.session(self.request, self.cookies)
         if isinstance(held, NoSession):
-            return self._without_session(held)
+            return self._without_session(held, service)
         token = held.token
         if not token.subject:
             return self._by_service_cookie(held)
@@ -365,13 +377,11 @@ class _Case:
         if token.linked_from or policy is None or policy.action is not Action.ALLOW:
             return self._without_session(NoSession(Reason.TOKEN_OUTDATED))
         principal = User(token.subject, token.email, token.session, token.policy)
-        if policy.id not in self.compiled.settled:
-            refused = self._refused_now(held, principal)
-            if refused is not None:
-                return refused
-        return self.onward.identified(self._because(Reason.ALLOWED, policy, principal), held)
+        if policy.id in self.compiled.settled:
+            return self.onward.identified(self._because(Reason.ALLOWED, policy, principal), held)
+        return self._by_person_now(policy, held, principal)
 
-    def _refused_now(self, held: Held, principal: User) -> Decision | None:
+    def _by_person_now(self, admitted_by: CompiledPolicy, held: Held, principal: User) -> Decision:
         evidence = Evidence(
             ip=self.request.client_ip,
             country=self.request.country,
@@ -380,8 +390,11 @@ class _Case:
             facts=held.token.facts,
         )
         verdict = evaluate_person(self.compiled.person, evidence)
-        if verdict.action is Action.ALLOW:
-            return None
+        if verdict.action is Action.ALLOW and verdict.policy is not None:
+            if self._still_enough(verdict.policy, admitted_by, held, evidence):
+                because = self._because(Reason.ALLOWED, verdict.policy, principal)
+                return self.onward.identified(because, held)
+            return self._without_session(NoSession(Reason.TOKEN_OUTDATED))
         reason = Reason.BLOCKED if verdict.action else Reason.NO_POLICY_MATCHED
         return refuse(
             self._because(reason, verdict.policy, principal),
@@ -390,21 +403,38 @@ class _Case:
             self.request,
         )
 
+    def _still_enough(
+        self, now: CompiledPolicy, then: CompiledPolicy, held: Held, evidence: Evidence
+    ) -> bool:
+        """Whether a session that one policy began may go on under another.
+
+        It may while its own policy still holds and no Block stands before that, or when the other
+        asks for nothing more: no purpose, no approval, and no shorter session.
+        """
+        if now.id == then.id:
+            return True
+        own = [p for p in self.compiled.person if p.action is Action.DENY or p.id == then.id]
+        if evaluate_person(own, evidence).action is Action.ALLOW:
+            return True
+        life = token_life(app_duration(self.app, now.policy.session_duration))
+        within = seconds(self.now) < held.token.issued_at + life.total_seconds()
+        return within and not (now.policy.purpose_required or now.policy.approval_required)
+
     def _by_service_cookie(self, held: Held) -> Decision:
         """A machine's token in a cookie stands for its service token, as long as that is good."""
-        service = self.snapshot.by_client_id.get(held.token.common_name)
-        good = service is not None and service.enabled and self.now < service.expires_at
-        if not good or self.snapshot.organization.strict_service_tokens:
+        service = self.reader.service_behind(held.token)
+        if service is None or self.snapshot.organization.strict_service_tokens:
             return self._without_session(NoSession(Reason.TOKEN_INVALID))
         evidence = self._evidence(_Machine(None, service, None))
         verdict = evaluate_machine(self.compiled.machine, evidence)
-        if verdict.action is not Action.SERVICE_AUTH or service is None:
+        if verdict.action is not Action.SERVICE_AUTH:
             return self._without_session(NoSession(Reason.TOKEN_OUTDATED))
         because = self._because(Reason.SERVICE_AUTH, verdict.policy, _service(service))
         return self.onward.identified(because, held)
 
-    def _without_session(self, none: NoSession) -> Decision:
+    def _without_session(self, none: NoSession, service: ServiceToken | None = None) -> Decision:
         evidence = Evidence(
+            service=service,
             ip=self.request.client_ip,
             country=self.request.country,
             certificate=self.request.certificate,

@@ -9,11 +9,11 @@ from lychgate.core.request import Request
 from lychgate.core.urls import (
     ASSERTION,
     AUTH_COOKIE,
-    OWNED_HEADERS,
-    RESERVED_COOKIES,
     USER_EMAIL,
     USER_ID,
+    is_owned,
     join_cookies,
+    touches_reserved,
 )
 
 
@@ -50,11 +50,11 @@ class Onward:
     def _cookie(self, auth: str | None) -> str | None:
         kept: list[tuple[str, str]] = []
         for name, value in self.cookies:
-            if name not in RESERVED_COOKIES:
-                kept.append((name, value))
-            elif name == AUTH_COOKIE and value == auth:
+            if name == AUTH_COOKIE and value == auth:
                 kept.append((name, value))
                 auth = None
+            elif not touches_reserved(name, value):
+                kept.append((name, value))
         return join_cookies(kept)
 
     def _allow(
@@ -71,13 +71,13 @@ class Onward:
     def _removed(self, headers: HeaderList) -> tuple[str, ...]:
         sent = self.request.headers
         ours = {name for name, _ in headers}
-        remove = [name for name in OWNED_HEADERS.intersection(sent) if name not in ours]
+        remove = [name for name in sent if is_owned(name) and name not in ours]
         if any(map(is_our_bearer, sent.get("authorization", ()))):
             remove.append("authorization")
         single = self.app.service_token_header if self.app else None
-        if single and single not in remove and any(map(holds_service_token, sent.get(single, ()))):
+        if single and any(map(holds_service_token, sent.get(single, ()))):
             remove.append(single)
-        return tuple(remove)
+        return tuple(dict.fromkeys(remove))
 
 
 def _identity_headers(assertion: str, email: str, subject: str) -> HeaderList:

@@ -54,9 +54,9 @@ class Keyring:
     sealing: tuple[SealingKey, ...]
 
     def current(self, now: datetime) -> SigningKey:
-        """The newest key that may sign. With none active yet, the oldest there is."""
+        """The newest key that may sign; with none active yet, the oldest whose signature counts."""
         active = [key for key in self.signing if key.active_from <= now and key.retired_at is None]
-        return active[-1] if active else self.signing[0]
+        return active[-1] if active else (*self.usable(now), *self.signing)[0]
 
     def usable(self, now: datetime) -> tuple[SigningKey, ...]:
         """The keys whose signatures count: published, or retired for less than the overlap."""

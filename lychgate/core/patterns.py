@@ -1,7 +1,8 @@
 """Which host and path patterns cover a request, and which of two is the more specific."""
 
 from dataclasses import dataclass
-from functools import cache
+
+from lychgate.core.urls import normalise
 
 
 def glob(pattern: str, text: str) -> bool:
@@ -24,19 +25,24 @@ def glob(pattern: str, text: str) -> bool:
 
 
 def intersects(one: str, other: str) -> bool:
-    """Whether some text fits both patterns."""
+    """Whether some text fits both patterns; one row of a table at a time, so long ones are fine."""
+    row = [True]
+    for char in other:
+        row.append(row[-1] and char == "*")
+    for mine in one:
+        above, row = row, [row[0] and mine == "*"]
+        for j, char in enumerate(other):
+            if "*" in (mine, char):
+                row.append(above[j + 1] or row[j])
+            else:
+                row.append(above[j] and mine == char)
+    return row[-1]
 
-    @cache
-    def meet(i: int, j: int) -> bool:
-        if i == len(one) and j == len(other):
-            return True
-        if i < len(one) and one[i] == "*":
-            return meet(i + 1, j) or (j < len(other) and meet(i, j + 1))
-        if j < len(other) and other[j] == "*":
-            return meet(i, j + 1) or (i < len(one) and meet(i + 1, j))
-        return i < len(one) and j < len(other) and one[i] == other[j] and meet(i + 1, j + 1)
 
-    return meet(0, 0)
+def spelled(pattern: str) -> str:
+    """A path pattern with its escapes as normalised paths have them."""
+    target = normalise(pattern, encoded_slash=True)
+    return pattern if target is None else target.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,8 @@ class PathPattern:
 
     @classmethod
     def of(cls, path: str) -> "PathPattern":
-        """The pattern in its one spelling: no trailing slash, and `/*` is `/`."""
-        path = path or "/"
+        """The pattern in the one spelling paths have; no trailing slash, and `/*` is `/`."""
+        path = spelled(path or "/")
         return cls("/" if path in ("/", "/*") else path.rstrip("/"))
 
     def covers(self, path: str) -> bool:

@@ -11,7 +11,7 @@ yes, and since exclude turns the lean around, the two results are the worst and 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 
@@ -28,7 +28,7 @@ from lychgate.core.model import (
     Records,
     Rule,
 )
-from lychgate.core.selectors import Evidence, InvalidRule, Match, Selector, parse
+from lychgate.core.selectors import Evidence, InvalidRule, Login, Match, Selector, parse
 from lychgate.errors import Problem
 
 
@@ -40,7 +40,11 @@ class Leaf:
     selector: Selector
     bit: int | None = None
     void: bool = False
-    """Whether the kind does not count under this policy's action, and so never matches."""
+    """Whether the kind does not count under this policy's action, and so never matches.
+
+    To a machine that holds a service token it is pending all the same: where service tokens are
+    not strict, such a machine meets the login, not a refusal.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class Holds(Enum):
 def outcome(leaf: Leaf, evidence: Evidence) -> Match:
     """What one rule says; at a running session the outcome of the login stands."""
     if leaf.void:
-        return Match.NO
+        meets_login = evidence.login is Login.PENDING and evidence.service is not None
+        return Match.PENDING if meets_login else Match.NO
     if leaf.bit is not None and evidence.facts is not None:
         return Match.YES if evidence.facts >> leaf.bit & 1 else Match.NO
     return leaf.selector.matches(evidence)
@@ -145,11 +150,23 @@ NOTHING = Verdict(None)
 
 
 def evaluate_machine(policies: Sequence[CompiledPolicy], evidence: Evidence) -> Verdict:
-    """Bypass and Service Auth, together, top to bottom; the first that matches decides."""
+    """Bypass and Service Auth, together, top to bottom; the first that matches decides.
+
+    With a service token and a linked one at hand, the service token is tried alone first.
+    """
+    if evidence.service is not None and evidence.linked is not None:
+        alone = evaluate_machine(policies, unlinked(evidence))
+        if alone.policy is not None:
+            return alone
     for policy in policies:
         if holds(policy, evidence) is Holds.YES:
             return Verdict(policy.action, policy)
     return NOTHING
+
+
+def unlinked(evidence: Evidence) -> Evidence:
+    """The evidence without the token of another application and whom it speaks of."""
+    return replace(evidence, linked=None, identity=None)
 
 
 def evaluate_person(policies: Sequence[CompiledPolicy], evidence: Evidence) -> Verdict:
@@ -170,13 +187,31 @@ def evaluate_person(policies: Sequence[CompiledPolicy], evidence: Evidence) -> V
 
 
 def identity_facts(policies: Sequence[CompiledPolicy], evidence: Evidence) -> int:
-    """The outcome of each identity rule, as the bits an application token carries."""
+    """The outcome of each identity rule, as the bits an application token carries.
+
+    A bit has no room for unknown: it is settled here as its policy would settle it.
+    """
     facts = 0
     for policy in policies:
-        for leaf in leaves(policy.formula):
-            if leaf.bit is not None and outcome(leaf, evidence) is Match.YES:
+        unknown = policy.action is Action.DENY
+        for leaf, lean in _leaning(policy.formula, unknown):
+            if leaf.bit is not None and _node(leaf, evidence, lean, pending=False):
                 facts |= 1 << leaf.bit
     return facts
+
+
+def _leaning(formula: Formula, unknown: bool) -> Iterator[tuple[Leaf, bool]]:
+    """Every selector, and what counts for it when it is unknown."""
+    for nodes, lean in (
+        (formula.include, unknown),
+        (formula.require, unknown),
+        (formula.exclude, not unknown),
+    ):
+        for node in nodes:
+            if isinstance(node, Formula):
+                yield from _leaning(node, lean)
+            else:
+                yield node, lean
 
 
 def leaves(formula: Formula) -> Iterator[Leaf]:

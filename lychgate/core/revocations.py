@@ -1,5 +1,6 @@
 """Which of our tokens were ended before their time."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,8 +58,11 @@ class Revocations:
         }
         for one in revocations:
             table = tables[one.kind]
-            before = (int(one.not_before.timestamp()), int(one.expires_at.timestamp()))
-            table[one.key] = max(before, table.get(one.key, before))
+            not_before, until = table.get(one.key, (-1, -1))
+            table[one.key] = (
+                max(not_before, int(one.not_before.timestamp())),
+                max(until, math.ceil(one.expires_at.timestamp())),
+            )
         users, apps, sessions, grants = tables.values()
         return Revocations(users, apps, sessions, grants, sum(map(len, tables.values())))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lychgate.core.model import AppId, Application, Destination
-from lychgate.core.patterns import HostPattern, PathPattern, glob
+from lychgate.core.patterns import HostPattern, PathPattern, glob, spelled
 from lychgate.errors import Problem
 
 
@@ -84,10 +84,13 @@ class Routes:
 
     def conflicts(self, apps: Iterable[Application]) -> Iterable[Problem]:
         """Destinations of these applications that another's pattern makes ambiguous."""
+        by_rank: dict[str, Mapping[object, list[Entry]]] = {}
         for app in apps:
             for entry in entries_of(app):
-                rivals = self._rivals(entry)
-                for rival in rivals:
+                host = entry.host.text if entry.host.literal else "*"
+                if host not in by_rank:
+                    by_rank[host] = _by_rank(self._sharing(entry.host))
+                for rival in by_rank[host].get(_star_rank(entry), ()):
                     if rival.app != app.id and _ambiguous(entry, rival):
                         yield Problem(
                             f"applications/{app.id}/destinations",
@@ -96,10 +99,18 @@ class Routes:
                             "give one of them a more specific host or path",
                         )
 
-    def _rivals(self, entry: Entry) -> Entries:
-        if entry.host.literal:
-            return self.exact.get(entry.host.text, ())
-        return tuple(rival for rivals in self.stars.values() for rival in rivals)
+    def _sharing(self, host: HostPattern) -> Iterable[Entry]:
+        if host.literal:
+            return self.exact.get(host.text, ())
+        return (entry for entries in self.stars.values() for entry in entries)
+
+
+def _by_rank(entries: Iterable[Entry]) -> Mapping[object, list[Entry]]:
+    """Entries of different rank are never ambiguous."""
+    found: dict[object, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(_star_rank(entry), []).append(entry)
+    return found
 
 
 def _place(
@@ -115,11 +126,7 @@ def _star_rank(entry: Entry) -> tuple[int, tuple[int, tuple[int, ...]]]:
 
 
 def _ambiguous(entry: Entry, rival: Entry) -> bool:
-    return (
-        _star_rank(entry) == _star_rank(rival)
-        and (entry.host == rival.host or entry.host.overlaps(rival.host))
-        and (entry.path == rival.path or entry.path.overlaps(rival.path))
-    )
+    return entry.host.overlaps(rival.host) and entry.path.overlaps(rival.path)
 
 
 def entries_of(app: Application) -> tuple[Entry, ...]:
@@ -132,5 +139,5 @@ def _entry(app: AppId, destination: Destination) -> Entry:
         app,
         HostPattern(destination.host.lower()),
         PathPattern.of(destination.path),
-        destination.public,
+        tuple(map(spelled, destination.public)),
     )

@@ -4,7 +4,7 @@ A change compiles what it touches and what refers to it; the rest of the previou
 again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from lychgate.core.policy import CompiledPolicy, PolicyCompiler
 from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, Routes
 from lychgate.core.session import seconds
-from lychgate.core.urls import team_host
+from lychgate.core.urls import is_owned, normalise, team_host
 from lychgate.errors import InvalidConfiguration, Problem
 
 type Reference = tuple[str, str]
@@ -208,6 +208,7 @@ def _compile_app(
 ) -> CompiledApp:
     compiler = PolicyCompiler(records, setting.country_known)
     compiled: list[CompiledPolicy] = []
+    problems.extend(_unusable(app))
     where = f"applications/{app.id}"
     for index, id in enumerate(app.policies):
         policy = records.policies.get(id)
@@ -248,13 +249,46 @@ def _orphans(
     """Policies and groups that no application uses must compile as well."""
     compiler = PolicyCompiler(records, previous.setting.country_known)
     used = {id for app in compiled for id in app.policies}
-    for kind, id in changed:
-        policy = records.policies.get(PolicyId(id)) if kind == "policy" else None
-        if policy is not None and policy.id not in used:
-            compiler.compile(policy)
-    for id in records.groups if any(kind == "group" for kind, _ in changed) else ():
-        compiler.check_group(id)
+    candidates = {PolicyId(id) for kind, id in changed if kind == "policy"}
+    if _reaches_orphans(records, changed):
+        used |= {id for app in records.applications.values() for id in app.policies}
+        candidates |= set(records.policies)
+        for group in records.groups:
+            compiler.check_group(group)
+    for policy in sorted(candidates - used):
+        if policy in records.policies:
+            compiler.compile(records.policies[policy])
     return compiler.problems
+
+
+def _reaches_orphans(records: Records, changed: frozenset[Reference]) -> bool:
+    """Whether a rule that no application uses could have lost what it names."""
+    tables: Mapping[str, Container[str]] = {
+        "application": records.applications,
+        "identity_provider": records.identity_providers,
+        "service_token": records.service_tokens,
+    }
+    return any(
+        kind in ("group", "list") or (kind in tables and id not in tables[kind])
+        for kind, id in changed
+    )
+
+
+def _unusable(app: Application) -> Iterable[Problem]:
+    """Settings of an application that no request could ever be judged by."""
+    where = f"applications/{app.id}"
+    header = app.service_token_header
+    if header is not None and (header in _TAKEN_HEADERS or is_owned(header)):
+        yield Problem(
+            f"{where}/read_service_tokens_from_header", f"`{header}` cannot hold a service token"
+        )
+    for destination in app.destinations:
+        for path in (destination.path or "/", *destination.public):
+            if normalise(path, encoded_slash=True) is None:
+                yield Problem(f"{where}/destinations", f"no request can have the path `{path}`")
+
+
+_TAKEN_HEADERS = frozenset({"cookie", "host", "connection", "content-length", "transfer-encoding"})
 
 
 def _team_host_taken(host: str, routes: Routes, apps: Iterable[Application]) -> Iterable[Problem]:

@@ -1,7 +1,7 @@
 """Every path, header and cookie name we own, and how hosts, paths and return URLs are read.
 
-A target has two readings: the plain one, and the one of origins that cut path parameters
-(`/a;x=1`) before they look at it. `Target` keeps both; an admission must hold for each of them.
+A target has two readings: the plain one, and that of origins which cut path parameters (`/a;x=1`)
+or decode a slash before they look at it. `Target` keeps both; an admission must hold for each.
 """
 
 import re
@@ -19,6 +19,7 @@ BINDING_COOKIE = "CF_Binding"
 DEVICE_COOKIE = "CF_Device"
 RESERVED_COOKIES = frozenset({AUTH_COOKIE, SESSION_COOKIE, APP_SESSION_COOKIE, BINDING_COOKIE})
 """Cookies an origin may not set."""
+_LOOSE = re.compile(rf"(?:^|[\s,\"'=])(?:{'|'.join(sorted(RESERVED_COOKIES))})[\s\"']*(?:=|$)")
 
 ASSERTION = "cf-access-jwt-assertion"
 USER_EMAIL = "cf-access-authenticated-user-email"
@@ -46,6 +47,8 @@ OWNED_HEADERS = frozenset(
     }
 )
 """Headers removed from every request before an origin sees it, whatever was decided."""
+_JUMP_DESTINATION = "cf-access-jump-destination"
+"""The one header of the family that clients address to the origin."""
 
 PREFIX = "/cdn-cgi/access/"
 LOGIN = PREFIX + "login"
@@ -67,9 +70,17 @@ _SEGMENT = r"[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*"
 _PLAIN = re.compile(rf"/(?:{_SEGMENT}(?:/{_SEGMENT})*/?)?")
 _QUERY = re.compile(r"[\x21\x22\x24-\x7e]*")
 _ESCAPE = re.compile(r"%(..)?", re.DOTALL)
+_TWICE = re.compile(r"%25([0-9A-Fa-f]{2})")
+_PARAMETER = re.compile(r";|%3B")
+_SLASH = re.compile(r"/|%2F")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _RETURN = re.compile(r"/[\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x7e]*")
 _EMAIL = re.compile(r"[!#$%&'*+/=?^_`{|}~.A-Za-z0-9-]{1,64}@([A-Za-z0-9.-]{1,255})")
+
+
+def is_owned(name: str) -> bool:
+    """Whether a header may come from us alone: those above, and any other of their family."""
+    return name in OWNED_HEADERS or (name.startswith("cf-access-") and name != _JUMP_DESTINATION)
 
 
 def canonical_host(authority: str) -> str | None:
@@ -94,7 +105,7 @@ def _is_ipv6(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A normalised path: `path` is forwarded and matched, `bare` is it without parameters."""
+    """A normalised path: `path` is forwarded, `bare` is its other reading; both are matched."""
 
     path: str
     bare: str
@@ -105,18 +116,17 @@ def normalise(raw: str, *, encoded_slash: bool = False) -> Target | None:
 
     Unreserved characters are decoded, dot segments removed, slashes merged. Refused: anything
     outside the path's character set, encoded separators (unless `encoded_slash`), control bytes,
-    and escapes that would become one of those when decoded once more.
+    and whatever a second decoding would turn into one of those or into an ordinary letter.
     """
     if _PLAIN.fullmatch(raw):
         return Target(raw, raw)
     if not _TARGET.fullmatch(raw):
         return None
     decoded = _decode_unreserved(raw, encoded_slash)
-    if decoded is None:
+    if decoded is None or any(map(_matters, _TWICE.findall(decoded))):
         return None
-    plain = _remove_dots(decoded.split("/"))
-    bare = _remove_dots([segment.partition(";")[0] for segment in decoded.split("/")])
-    return None if plain is None or bare is None else Target(plain, bare)
+    bare = _remove_dots([_PARAMETER.split(part, maxsplit=1)[0] for part in _SLASH.split(decoded)])
+    return Target(_remove_dots(decoded.split("/")), bare)
 
 
 def _decode_unreserved(raw: str, encoded_slash: bool) -> str | None:
@@ -127,9 +137,8 @@ def _decode_unreserved(raw: str, encoded_slash: bool) -> str | None:
         if digits is None or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
             return None
         char = chr(int(digits, 16))
-        if char < " " or char in "\x7f\\%" or (char == "/" and not encoded_slash):
-            if char != "%" or _hides_an_escape(raw, escape.end()):
-                return None
+        if char < " " or char in "\x7f\\" or (char == "/" and not encoded_slash):
+            return None
         parts.append(raw[position : escape.start()])
         parts.append(char if char in _UNRESERVED else escape[0].upper())
         position = escape.end()
@@ -137,11 +146,12 @@ def _decode_unreserved(raw: str, encoded_slash: bool) -> str | None:
     return "".join(parts)
 
 
-def _hides_an_escape(raw: str, end: int) -> bool:
-    return re.match(r"[0-9A-Fa-f]{2}", raw[end : end + 2]) is not None
+def _matters(digits: str) -> bool:
+    char = chr(int(digits, 16))
+    return char in _UNRESERVED or char < " " or char in "/\\;%?#\x7f"
 
 
-def _remove_dots(segments: list[str]) -> str | None:
+def _remove_dots(segments: list[str]) -> str:
     kept: list[str] = []
     last = len(segments) - 1
     for index, segment in enumerate(segments[1:], start=1):
@@ -153,8 +163,6 @@ def _remove_dots(segments: list[str]) -> str | None:
             continue
         if index == last and kept:
             kept.append("")
-    if kept and kept[-1] == "" and len(kept) == 1:
-        kept.pop()
     return "/" + "/".join(kept)
 
 
@@ -164,16 +172,26 @@ def is_query(query: str | None) -> bool:
 
 
 def split_cookies(headers: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
-    """Every cookie pair in order, as RFC 6265bis 5.7 splits them: no unquoting, no decoding."""
+    """Every cookie pair in order: split at `;` and the first `=`, nothing unquoted or decoded.
+
+    A name keeps a blank before its `=`, so that it is not taken for the name without one. A piece
+    without a name is whole in the value, with its `=` if it has one.
+    """
     pairs: list[tuple[str, str]] = []
     for line in headers.get("cookie", ()):
         for piece in line.split(";"):
+            piece = piece.strip(" \t")
             name, equals, value = piece.partition("=")
-            if equals:
-                pairs.append((name.strip(" \t"), value.strip(" \t")))
-            elif piece.strip(" \t"):
-                pairs.append(("", piece.strip(" \t")))
+            if equals and name.strip(" \t"):
+                pairs.append((name, value.lstrip(" \t")))
+            elif piece:
+                pairs.append(("", piece))
     return pairs
+
+
+def touches_reserved(name: str, value: str) -> bool:
+    """Whether an origin that reads cookies loosely could find one of our names in this pair."""
+    return _LOOSE.search(f"{name}={value}" if name else value) is not None
 
 
 def join_cookies(pairs: list[tuple[str, str]]) -> str | None:
