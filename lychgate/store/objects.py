@@ -91,8 +91,9 @@ def read_changes(
     objects = tables.objects
     query: Select[Any] = select(objects).order_by(objects.c.seq)
     query = query if complete else query.where(objects.c.revision > since)
-    for row in connection.execute(query.execution_options(yield_per=_BATCH)):
-        visit(_object(row))
+    with connection.execute(query.execution_options(yield_per=_BATCH)) as rows:
+        for row in rows:
+            visit(_object(row))
     return Changes(
         revision=revision,
         deleted=() if complete else _deleted(connection, since),

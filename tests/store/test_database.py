@@ -1,0 +1,90 @@
+"""The database: addresses it knows, migrations that agree with the tables, failures in words."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from lychgate.store.base import StoreError, StoreTooNew, StoreUnavailable
+from lychgate.store.database import Database
+from lychgate.store.migrations import HEAD, configuration, migrate
+from lychgate.store.tables import metadata
+from tests.store.parts import MASTER_KEY, FixedClock, Place
+
+PASSWORD = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", f"mysql://u:{PASSWORD}@h/d"]
+)
+def test_an_unknown_address_is_refused_in_words(url: str) -> None:
+    with pytest.raises(StoreError, match="not one this program knows") as refused:
+        Database(url)
+    assert PASSWORD not in str(refused.value) + refused.value.hint
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be opened: No such file"):
+        Database(f"sqlite:///{tmp_path}/nowhere/lychgate.db")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lychgate.db").write_text("this is not a database at all" * 100)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        Place(f"sqlite:///{tmp_path}/lychgate.db", {}).open(FixedClock())
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    url = f"postgresql://user:{PASSWORD}@127.0.0.1:1/db"
+    with pytest.raises(StoreUnavailable, match="the database failed") as refused:
+        Place(url, {"LYCHGATE_MASTER_KEY": MASTER_KEY}).open(FixedClock())
+    assert PASSWORD not in str(refused.value)
+
+
+def test_the_history_makes_exactly_the_tables(place: Place) -> None:
+    database = Database(place.url)
+    migrate(database)
+    migrate(database)
+    with database.write() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        history = ScriptDirectory.from_config(configuration(connection))
+        assert history.get_current_head() == HEAD
+    database.close()
+
+
+def test_a_store_of_a_later_version_is_left_alone(place: Place) -> None:
+    database = Database(place.url)
+    migrate(database)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreTooNew, match="9999"):
+        migrate(database)
+    database.close()
+
+
+def test_an_object_of_a_later_version_is_named(place: Place) -> None:
+    store = place.open(FixedClock())
+    database = Database(place.url)
+    with database.write() as connection:
+        connection.execute(
+            text("INSERT INTO objects VALUES ('spaceship', 'x', '{}', 0, 0, 0, 1, 'api', 1)")
+        )
+    with pytest.raises(StoreTooNew, match="spaceship"):
+        store.changes(0)
+    database.close()
+    store.close()
+
+
+def test_sqlite_runs_in_wal_with_full_syncs(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/lychgate.db")
+    with database.read() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000}
+    database.close()
