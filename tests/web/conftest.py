@@ -16,6 +16,13 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The same for tests that leave it as it was."""
+    with Installation(tmp_path_factory.mktemp("shared"), BASE) as opened:
+        yield opened
+
+
 @pytest.fixture
 def browser(installation: Installation) -> Browser:
     """A visitor who was never here."""

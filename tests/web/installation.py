@@ -3,13 +3,14 @@
 import html
 import re
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx2 as httpx
+from httpx2 import Response as Shown
 from starlette.requests import Request as AsgiRequest
 from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
@@ -40,7 +41,9 @@ class MovingClock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._now = datetime(2026, 11, 20, 12, 0, 0, 250_000, UTC)
+        # Providers that tests talk to have the machine's clock.
+        started = datetime.fromtimestamp(time.time(), UTC)
+        self._now = started.replace(microsecond=250_000)
 
     def __call__(self) -> datetime:
         with self._lock:
@@ -75,6 +78,7 @@ class Installation:
     def __init__(self, folder: Path, config: str) -> None:
         self.clock = MovingClock()
         self.mail = Letterbox()
+        self.folder = folder
         self._path = folder / "lychgate.yaml"
         loaded = load_text(config.encode(), self._path, {})
         self.settings = loaded.settings
@@ -212,17 +216,15 @@ class Browser:
             other.http.cookies.jar.set_cookie(cookie)
         return other
 
-    def get(self, url: str, **options: Any) -> httpx.Response:
+    def get(self, url: str, **options: Any) -> Shown:
         """Open a URL, following redirects."""
         return self.http.get(url, follow_redirects=True, **options)
 
-    def step(self, url: str, **options: Any) -> httpx.Response:
+    def step(self, url: str, **options: Any) -> Shown:
         """Open a URL and stay there."""
         return self.http.get(url, follow_redirects=False, **options)
 
-    def submit(
-        self, page: httpx.Response, fields: Mapping[str, str], form: int = 0
-    ) -> httpx.Response:
+    def submit(self, page: Shown, fields: Mapping[str, str], form: int = 0) -> Shown:
         """Fill in a form of a page and send it; go on by itself where the page does."""
         action, hidden = forms(page.text)[form]
         url = page.url.join(action)
@@ -234,12 +236,12 @@ class Browser:
         )
         return self.go_on(answer)
 
-    def go_on(self, page: httpx.Response) -> httpx.Response:
+    def go_on(self, page: Shown) -> Shown:
         """Follow a page that goes on by itself."""
         found = re.search(r'http-equiv="refresh" content="0; ?url=([^"]+)"', page.text)
         return self.get(_unescape(found[1])) if found else page
 
-    def log_in(self, url: str, email: str = "alice@example.com") -> httpx.Response:
+    def log_in(self, url: str, email: str = "alice@example.com") -> Shown:
         """Open a protected URL and log in by one-time PIN."""
         page = self.get(url)
         code_page = self.submit(page, {"email": email})

@@ -90,7 +90,9 @@ def test_L16_the_session_of_a_deleted_provider_is_over(
     assert browser.get(f"{TEAM}/cdn-cgi/access/get-identity").status_code == 400
 
 
-def test_logout_of_a_host_clears_one_cookie_for_each_application_path(tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+def test_logout_of_a_host_clears_one_cookie_for_each_application_path(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     config = """
 team: {url: "https://team.example.net"}
 resources:
@@ -122,7 +124,9 @@ resources:
         assert answer.headers["location"] == f"{TEAM}/cdn-cgi/access/logout"
 
 
-def test_C09_a_token_without_its_binding_cookie_opens_nothing(tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+def test_C09_a_token_without_its_binding_cookie_opens_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     config = BASE.replace(
         "    - name: Wiki\n      type: self_hosted\n",
         "    - name: Wiki\n      type: self_hosted\n      enable_binding_cookie: true\n",
