@@ -19,7 +19,6 @@ class Security(StrEnum):
     TLS = "smtps"
     STARTTLS = "smtp"
     """Required, except on this machine, where it is used when offered."""
-    NONE = "smtp+plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def parse_server(url: str) -> Server:
         raise InvalidMailSettings("the smtp url cannot be read", hint) from error
     if not parts.hostname:
         raise InvalidMailSettings("the smtp url names no host", hint)
-    standard = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}[security]
+    standard = 465 if security is Security.TLS else 587
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Server(parts.hostname, port or standard, security, user, password)
 
@@ -82,7 +81,7 @@ class SmtpMailer:
 
     def _protect(self, connection: smtplib.SMTP) -> None:
         connection.ehlo()
-        if self._server.security is not Security.STARTTLS:
+        if self._server.security is Security.TLS:
             return
         if connection.has_extn("starttls"):
             connection.starttls(context=self._tls)

@@ -116,11 +116,10 @@ def test_starttls_and_login(inbox: Inbox, tls: tuple[ssl.SSLContext, ssl.SSLCont
     assert len(inbox.mails) == 1
 
 
-def test_without_starttls_nothing_is_sent_to_another_machine() -> None:
+def test_starttls_is_the_default_and_tls_from_the_start_the_other_way() -> None:
     server = parse_server("smtp://mail.example.com")
     assert (server.port, server.security) == (587, Security.STARTTLS)
     assert parse_server("smtps://mail.example.com").port == 465
-    assert parse_server("smtp+plain://mail.example.com").port == 25
 
 
 @pytest.mark.parametrize("answer", ["550 no such user", "451 try later"])
