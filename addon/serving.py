@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +18,8 @@ from lychgate.errors import LychgateError
 
 _NOWHERE = "reverse:http://upstream.invalid:80"
 """mitmproxy wants one upstream; ours are chosen for each request, so this one is never reached."""
+
+log = logging.getLogger("lychgate.addon")
 
 
 class CannotServe(LychgateError):
@@ -53,14 +56,34 @@ def serve(addon: LychgateAddon, listener: Listener) -> None:
 
 
 async def _serve(addon: LychgateAddon, listener: Listener) -> None:
+    _check_free(listener)
     proxy = _build(addon, listener)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, proxy.shutdown)
-    logging.getLogger("lychgate.addon").info(
-        "listening on %s:%s, mode %s", listener.host, listener.port, listener.mode
-    )
     await proxy.run()
+
+
+def _check_free(listener: Listener) -> None:
+    """Say in one line what mitmproxy would say in many."""
+    try:
+        family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+        socket.create_server((listener.host, listener.port), family=family).close()
+    except OSError as error:
+        reason = (error.strerror or "no such address").partition(" (")[0].lower()
+        raise CannotServe(f"cannot listen on `{listener.host}:{listener.port}`: {reason}") from None
+
+
+class _Announcement:
+    """Tells the log once connections are accepted."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def running(self) -> None:
+        """mitmproxy listens."""
+        where = self._listener
+        log.info("listening on %s:%s, mode %s", where.host, where.port, where.mode)
 
 
 def _build(addon: LychgateAddon, listener: Listener) -> master.Master:
@@ -72,6 +95,7 @@ def _build(addon: LychgateAddon, listener: Listener) -> master.Master:
         next_layer.NextLayer(),
         tlsconfig.TlsConfig(),
         addon,
+        _Announcement(listener),
         errorcheck.ErrorCheck(),
     )
     try:

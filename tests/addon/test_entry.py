@@ -154,6 +154,19 @@ def test_the_production_entry_refuses_to_start(
     assert "Traceback" not in done.stderr
 
 
+def test_a_port_in_use_is_one_line(installation: Installation) -> None:
+    done = subprocess.run(
+        entry(installation, "--listen", installation.origin),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = f"cannot listen on `{installation.origin}`: address already in use"
+    assert done.returncode == 1
+    assert said in done.stderr.splitlines()
+
+
 def test_the_production_entry_needs_an_upstream(installation: Installation) -> None:
     config = installation.config.with_name("without.yaml")
     lines = installation.config.read_text().splitlines()
