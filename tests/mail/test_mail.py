@@ -122,6 +122,19 @@ def test_starttls_is_the_default_and_tls_from_the_start_the_other_way() -> None:
     assert parse_server("smtps://mail.example.com").port == 465
 
 
+def test_a_server_elsewhere_without_starttls_gets_nothing(inbox: Inbox) -> None:
+    # An address that is not among the names of this machine, so it stands for another one.
+    controller = Controller(inbox, hostname="127.0.0.2", port=_free_port())
+    controller.start()
+    try:
+        outcome = mailer(f"smtp://127.0.0.2:{controller.port}").send(MESSAGE)
+    finally:
+        controller.stop()
+    assert isinstance(outcome, MailFailed)
+    assert "STARTTLS" in outcome.detail
+    assert inbox.mails == []
+
+
 @pytest.mark.parametrize("answer", ["550 no such user", "451 try later"])
 def test_a_refused_recipient_is_a_value(inbox: Inbox, plain: Controller, answer: str) -> None:
     inbox.refuse = answer
