@@ -186,7 +186,8 @@ class Mirror[S]:
     def keep(self, candidate: Mirrored[S], *, backwards: bool = False) -> None:
         """Hold a newer state; an older one only when the store itself went back."""
         with self._moved:
-            if backwards or candidate.state.revision >= self.revision:
+            held = self._current
+            if held is None or backwards or candidate.state.revision > held.state.revision:
                 self._current = candidate
                 self._moved.notify_all()
 

@@ -1,13 +1,15 @@
 """The history of the tables, one for both databases, applied when a store is opened."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from lychgate.store.base import StoreTooNew
 from lychgate.store.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 HEAD = "0001"
 """The newest revision of the history."""
@@ -28,8 +30,10 @@ def migrate(database: Database) -> None:
             _upgrade(connection, version)
 
 
-def configuration(connection: Connection) -> Config:
+def configuration(connection: Connection) -> "Config":
     """Alembic's configuration for this history on one connection."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -44,7 +48,9 @@ def _version(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, version: str | None) -> None:
+    # Alembic is slow to import, and nearly every start finds the tables as they should be.
     from alembic import command
+    from alembic.script import ScriptDirectory
 
     config = configuration(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
