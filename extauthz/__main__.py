@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from extauthz.metrics import serve_metrics
+from extauthz.probe import is_serving
 from extauthz.supervisor import Supervisor, when_orphaned, worker_command
-from extauthz.worker import Worker
+from extauthz.worker import SERVICE, Worker
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
@@ -42,7 +43,10 @@ def _arguments() -> argparse.Namespace:
 def _run(settings: Settings, options: argparse.Namespace) -> None:
     endpoints = settings.extauthz.endpoints
     if options.worker is None and len(endpoints) > 1:
-        Supervisor(worker_command("extauthz", sys.argv[1:]), len(endpoints)).run()
+        command = worker_command("extauthz", sys.argv[1:])
+        Supervisor(
+            command, lambda index: is_serving(endpoints[index], SERVICE), len(endpoints)
+        ).run()
     else:
         _work(settings, options.worker, options.metrics)
 

@@ -1,10 +1,12 @@
 """Keeps the worker processes of the decision server running, one for each endpoint."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -12,18 +14,21 @@ _LOGGER = logging.getLogger(__name__)
 _EVERY = 0.1
 _RESTART_AFTER = 0.5
 _KILL_AFTER = 20.0
-_UP = 3.0
-"""Seconds a restarted worker gets to be seen as serving before the next one is stopped."""
+_SLOWEST_START = 60.0
+_NOTICED = 1.0
+"""Seconds from serving again to being asked again: several rounds of Envoy's health check."""
 
 type Command = Callable[[int], Sequence[str]]
 """The command line of the worker with an index."""
+type Serves = Callable[[int], bool]
+"""Whether the worker with an index says that it serves."""
 
 
 class Supervisor:
     """Starts `count` workers; SIGTERM stops all, SIGHUP renews them one after the other."""
 
-    def __init__(self, command: Command, count: int) -> None:
-        self._command, self._count = command, count
+    def __init__(self, command: Command, serves: Serves, count: int) -> None:
+        self._command, self._serves, self._count = command, serves, count
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping, self._renewing = threading.Event(), threading.Event()
 
@@ -66,7 +71,14 @@ class Supervisor:
             worker.terminate()
             _wait(worker)
             self._start(index)
-            if self._stopping.wait(_UP):
+            self._wait_until_serving(index)
+            if self._stopping.wait(_NOTICED):
+                return
+
+    def _wait_until_serving(self, index: int) -> None:
+        deadline = time.monotonic() + _SLOWEST_START
+        while not self._serves(index) and time.monotonic() < deadline:
+            if self._stopping.wait(_EVERY):
                 return
 
 
@@ -87,7 +99,9 @@ def when_orphaned(stop: Callable[[], None]) -> None:
     """Call `stop` when the supervisor is gone, however it ended."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # The raw descriptor: a buffered reader would hold its lock when the interpreter ends.
+        while os.read(sys.stdin.fileno(), 1):
+            pass
         stop()
 
     threading.Thread(target=watch, daemon=True, name="orphan").start()

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 import grpc
 from envoy.config.core.v3.base_pb2 import HeaderValueOption
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
-from lychgate.core.certificates import read_certificate
 
 from lychgate.answer import Answer
+from lychgate.core.certificates import read_certificate
 from lychgate.core.decision import HeaderList
 from lychgate.core.request import ClientCertificate, Request, address, split_target
 from lychgate.errors import LychgateError

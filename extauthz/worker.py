@@ -18,8 +18,8 @@ from extauthz.service import AuthorizationService, Judge
 from lychgate.errors import LychgateError
 
 _LOGGER = logging.getLogger(__name__)
-_SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
-_NAMES = (health.OVERALL_HEALTH, _SERVICE)
+SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
+_NAMES = (health.OVERALL_HEALTH, SERVICE)
 _THREADS = 4
 """More threads only wait for each other; measured on a unix socket."""
 _CONCURRENT = 2048
@@ -31,7 +31,7 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 _READY_EVERY = 0.2
-DRAIN = 2.5
+_DRAIN = 2.5
 """Seconds between saying NOT_SERVING and refusing checks: two rounds of Envoy's health check."""
 _GRACE = 5.0
 
@@ -56,7 +56,7 @@ class Worker:
         )
         add_AuthorizationServicer_to_server(AuthorizationService(judge), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
     def start(self) -> None:
@@ -64,14 +64,14 @@ class Worker:
         self._report()
         _listen(self._server, self._endpoint)
         self._server.start()
-        _LOGGER.info("decisions are served", extra={"endpoint": self._endpoint})
+        _LOGGER.info("decisions are served", extra={"event": {"endpoint": self._endpoint}})
 
     def run(self) -> None:
         """Serve until `stop` is called, then finish every check that Envoy still sends."""
         while not self._stopping.wait(_READY_EVERY):
             self._report()
         self._health.enter_graceful_shutdown()
-        time.sleep(DRAIN)
+        time.sleep(_DRAIN)
         self._server.stop(_GRACE).wait()
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,19 +54,26 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
-    """Wait until something accepts connections, or the process has ended."""
+def wait_until(
+    condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 10.0
+) -> None:
+    """Wait for a condition; raises when the process ends or the time is over."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while not condition():
         if process.poll() is not None:
-            raise RuntimeError(f"it ended with status {process.returncode} before listening")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on port {port}")
+            raise RuntimeError(f"it ended with status {process.returncode}")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not ready after {seconds} s")
+        time.sleep(0.02)
+
+
+def accepts(port: int) -> bool:
+    """Whether something accepts connections on a port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -82,7 +89,7 @@ def running_envoy(layout: Layout, folder: Path, log: Log) -> Iterator[Envoy]:
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_for_port(int(port), process)
+            wait_until(lambda: accepts(int(port)), process)
             url = f"http://{layout.listen}"
             yield Envoy(url, (host, int(port)), log, process.pid, layout.admin or "")
         finally:

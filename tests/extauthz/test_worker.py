@@ -1,0 +1,129 @@
+"""The gRPC server of one worker: health, reflection, limits, and who may listen."""
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from extauthz.probe import is_serving
+from extauthz.worker import SERVICE, CannotListen, Worker
+from tests.extauthz.judge import ByPath
+from tests.extauthz.test_translate import a_check
+from tests.support.envoy import free_port
+
+
+@contextmanager
+def running(endpoint: str, ready: threading.Event, judge: ByPath | None = None) -> Iterator[Worker]:
+    """A worker in this process."""
+    worker = Worker(endpoint, judge or ByPath(), ready.is_set)
+    worker.start()
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join()
+
+
+@pytest.fixture
+def ready() -> threading.Event:
+    """Set: the gate is ready."""
+    event = threading.Event()
+    event.set()
+    return event
+
+
+@pytest.fixture
+def endpoint(tmp_path: Path) -> str:
+    """A socket of its own."""
+    return f"unix:{tmp_path / 'decision.sock'}"
+
+
+def within(seconds: float, endpoint: str, serving: bool) -> bool:
+    """Whether the health state becomes so in time."""
+    deadline = time.monotonic() + seconds
+    while is_serving(endpoint, SERVICE) is not serving:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_health_follows_the_gate(endpoint: str, ready: threading.Event) -> None:
+    ready.clear()
+    with running(endpoint, ready):
+        assert not is_serving(endpoint, SERVICE)
+        ready.set()
+        assert within(1, endpoint, True)
+        assert is_serving(endpoint, "")
+        ready.clear()
+        assert within(1, endpoint, False)
+
+
+def test_a_stopping_worker_says_so_and_still_answers(endpoint: str, ready: threading.Event) -> None:
+    with running(endpoint, ready) as worker, grpc.insecure_channel(endpoint) as channel:
+        stub = AuthorizationStub(channel)
+        stub.Check(a_check(), timeout=5)
+        worker.stop()
+        assert within(1, endpoint, False)
+        assert stub.Check(a_check(), timeout=5).status.code == 0
+    assert not is_serving(endpoint, SERVICE)
+
+
+def test_reflection_names_the_service(endpoint: str, ready: threading.Event) -> None:
+    with running(endpoint, ready), grpc.insecure_channel(endpoint) as channel:
+        assert SERVICE in ProtoReflectionDescriptorDatabase(channel).get_services()
+
+
+def test_d05_a_huge_check_is_refused(endpoint: str, ready: threading.Event) -> None:
+    check = a_check()
+    header = check.attributes.request.http.header_map.headers.add()
+    header.key, header.raw_value = "x-big", b"x" * 5_000_000
+    judge = ByPath()
+    with running(endpoint, ready, judge), grpc.insecure_channel(endpoint) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            AuthorizationStub(channel).Check(check, timeout=5)
+        assert AuthorizationStub(channel).Check(a_check(), timeout=5).status.code == 0
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(judge.seen) == 1
+
+
+def test_two_servers_never_share_a_port(ready: threading.Event) -> None:
+    endpoint = f"127.0.0.1:{free_port()}"
+    with running(endpoint, ready), pytest.raises(CannotListen):
+        Worker(endpoint, ByPath(), ready.is_set).start()
+
+
+def test_a_socket_left_over_is_taken_again(endpoint: str, ready: threading.Event) -> None:
+    with socket.socket(socket.AF_UNIX) as crashed:
+        crashed.bind(endpoint.removeprefix("unix:"))
+    with running(endpoint, ready):
+        assert within(1, endpoint, True)
+
+
+def test_d05_the_limit_holds_after_refusals(endpoint: str, ready: threading.Event) -> None:
+    """More calls at once than may wait: some are refused, each is answered, and it goes on."""
+    refused = {
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+    }
+    with running(endpoint, ready), grpc.insecure_channel(endpoint) as channel:
+        stub = AuthorizationStub(channel)
+        for _ in range(2):
+            calls = [stub.Check.future(a_check(), timeout=20) for _ in range(4000)]
+            codes = Counter(call.code() for call in calls)
+            assert set(codes) <= {grpc.StatusCode.OK} | refused
+            assert codes[grpc.StatusCode.OK] < 4000
+        assert stub.Check(a_check(), timeout=5).status.code == 0

@@ -1,0 +1,67 @@
+"""An installation on disk: one file, a store that holds what it says, and the decision server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import yaml
+
+from extauthz.probe import is_serving
+from extauthz.worker import SERVICE
+from lychgate.config import load
+from lychgate.config.edits import apply
+from lychgate.runtime import connect
+from lychgate.settings import Settings
+from tests.support.envoy import free_port, running_module, wait_until
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A configuration file whose objects are in the store."""
+
+    file: Path
+    settings: Settings
+
+    @contextmanager
+    def deciding(self) -> Iterator[Popen[bytes]]:
+        """The decision server as a process of its own, once every worker serves."""
+        arguments = ("extauthz", "--config", str(self.file))
+        with running_module(arguments, self.file.parent) as process:
+            wait_until(self.serves, process, 60)
+            yield process
+
+    def serves(self) -> bool:
+        """Whether every worker of the decision server says that it serves."""
+        return all(is_serving(one, SERVICE) for one in self.settings.extauthz.endpoints)
+
+
+def install(
+    folder: Path,
+    applications: Sequence[Mapping[str, Any]],
+    upstreams: Sequence[Mapping[str, str]],
+    workers: int = 1,
+) -> Installation:
+    """Write the file of an installation on free ports of loopback, and apply it."""
+    port = free_port()
+    content = {
+        "team": {"name": "Test", "url": f"http://127.0.0.1:{port}"},
+        "public_port": port,
+        "public_scheme": "http",
+        "store": f"sqlite:///{folder / 'lychgate.db'}",
+        "companion": {"listen": f"127.0.0.1:{free_port()}"},
+        "extauthz": {"listen": [f"unix:{folder / 'decision.sock'}"], "workers": workers},
+        "upstreams": list(upstreams),
+        "resources": {"applications": list(applications)},
+    }
+    file = folder / "lychgate.yaml"
+    file.write_text(yaml.safe_dump(content))
+    loaded = load(file, {})
+    store = connect(loaded.settings)
+    try:
+        apply(loaded, store)
+    finally:
+        store.close()
+    return Installation(file, loaded.settings)
