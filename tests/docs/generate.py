@@ -1,0 +1,126 @@
+"""Makes the parts of the documentation that come from the code: command help, error codes."""
+
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import addon
+import extauthz
+import lychgate
+from lychgate.cli.app import app
+from lychgate.errors import LychgateError
+
+WIDTH = 88
+_PACKAGES = (lychgate, addon, extauthz)
+_QUIET = re.compile(r"\.(__main__|migrations|script)\b")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PROGRAMS = ("addon", "extauthz", "lychgate.web")
+"""The processes that `serve` and operators start by themselves."""
+
+type Parts = dict[str, str]
+
+
+def parts() -> Parts:
+    """Every generated part by its name."""
+    return {"commands": _commands(), "programs": _programs(), "errors": _errors()}
+
+
+def environment() -> dict[str, str]:
+    """Surroundings in which the output of a command is always the same."""
+    left_out = {"TERMINAL_WIDTH", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**kept, "COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def tidy(output: str) -> str:
+    """Output without colours and without blanks at the ends of lines."""
+    lines = [line.rstrip() for line in _COLOUR.sub("", output).splitlines()]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def command_names() -> list[tuple[str, ...]]:
+    """Every command, groups before what they hold."""
+    return [words for words, _ in _walk((), get_command(app))]
+
+
+def options(words: tuple[str, ...]) -> list[str]:
+    """The long options of a command."""
+    command = dict(_walk((), get_command(app)))[words]
+    declared = [name for one in command.params for name in (*one.opts, *one.secondary_opts)]
+    return [name for name in declared if name.startswith("--")]
+
+
+def _walk(
+    words: tuple[str, ...], command: click.Command
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _walk((*words, name), inner)
+
+
+def _commands() -> str:
+    return "".join(
+        _help_section("##", " ".join(("lychgate", *words)), help_of(words))
+        for words in command_names()
+    )
+
+
+def _programs() -> str:
+    return "".join(
+        _help_section("###", f"python -m {module}", _output((sys.executable, "-m", module, "--help")))
+        for module in _PROGRAMS
+    )
+
+
+def _help_section(level: str, name: str, text: str) -> str:
+    return f"\n{level} `{name}`\n\n```text\n{text}```\n\n"
+
+
+def help_of(words: tuple[str, ...]) -> str:
+    """What `--help` of a command prints."""
+    if words == ("envoy-config",):
+        return _output((sys.executable, "-m", "lychgate", *words, "--help"))
+    result = CliRunner(env=environment()).invoke(app, [*words, "--help"], prog_name="lychgate")
+    if result.exit_code != 0:
+        raise RuntimeError(result.output)
+    return tidy(result.output)
+
+
+def _output(command: tuple[str, ...]) -> str:
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, check=True, timeout=60
+    )
+    return tidy(done.stdout)
+
+
+def error_classes() -> list[type[LychgateError]]:
+    """Every kind of error, by code."""
+    for package in _PACKAGES:
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if not _QUIET.search(module.name):
+                importlib.import_module(module.name)
+    found = {LychgateError, *_below(LychgateError)}
+    ours = [one for one in found if one.__module__.split(".")[0] in ("lychgate", "addon", "extauthz")]
+    return sorted(ours, key=lambda one: (one.code, one.__module__))
+
+
+def _below(kind: type[LychgateError]) -> Iterator[type[LychgateError]]:
+    for inner in kind.__subclasses__():
+        yield inner
+        yield from _below(inner)
+
+
+def _errors() -> str:
+    lines = ["| Code | Meaning | Raised in |", "|---|---|---|"]
+    for kind in error_classes():
+        meaning = (kind.__doc__ or "").strip().splitlines()[0]
+        lines.append(f"| `{kind.code}` | {meaning} | `{kind.__module__}` |")
+    return "\n".join(lines) + "\n"
