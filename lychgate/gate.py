@@ -30,11 +30,11 @@ from lychgate.core.session import (
     APP_SESSION_LIFE,
     Token,
     hash_app_session,
-    read,
+    open_token,
     set_cookie_header,
 )
 from lychgate.core.snapshot import Snapshot
-from lychgate.core.tokens import Rejected, sign, verify
+from lychgate.core.tokens import Rejected, sign
 from lychgate.core.urls import APP_SESSION_COOKIE, ASSERTION, AUTH_COOKIE, encode, is_owned
 
 log = logging.getLogger("lychgate.gate")
@@ -141,7 +141,7 @@ class Gate:
         self._grace = grace
         self._country = country
         self._verified: Memo[bytes, Token] = Memo()
-        self._minted: Memo[object, Minted] = Memo()
+        self._minted: Memo[tuple[str, ...], Minted] = Memo()
         self._minted_for: Snapshot | None = None
 
     def check(self, request: Request) -> Outcome:
@@ -189,10 +189,9 @@ class Gate:
         def verified(text: str) -> Token | Rejected:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
             known = self._verified.get(digest)
-            if known is not None and snapshot.keyring.by_kid(known.kid, now) is not None:
+            if known is not None and snapshot.keyring.knows(known.kid, now):
                 return known
-            signed = verify(text, snapshot.keyring, now)
-            token = signed if isinstance(signed, Rejected) else read(signed)
+            token = open_token(text, snapshot.keyring, now)
             if isinstance(token, Token):
                 self._verified.put(digest, token)
             return token
@@ -224,14 +223,11 @@ class Gate:
         if self._minted_for is not snapshot:
             self._minted, self._minted_for = Memo(), snapshot
         claims = mint.claims
-        key = tuple(
-            (name, repr(value)) for name, value in claims.items() if name not in ("iat", "exp")
-        )
-        known = self._minted.get(key)
+        known = self._minted.get(mint.key)
         if known is not None and known.serves(claims["exp"], now):
             return known.token
         token = sign(claims, snapshot.keyring.current(now))
-        self._minted.put(key, Minted(token, now, claims["exp"]))
+        self._minted.put(mint.key, Minted(token, now, claims["exp"]))
         return token
 
     def _redirect(self, redirect: Redirect, snapshot: Snapshot, now: datetime) -> Answer:
@@ -254,6 +250,7 @@ def _unavailable(request: Request) -> Answer:
     try:
         return page_answer(Deny(Because(Reason.ERROR), 503), request, None)
     except Exception:
+        log.exception("the page of a refusal failed")
         return UNAVAILABLE
 
 

@@ -8,18 +8,12 @@ from typing import Self
 from lychgate.api import to_model
 from lychgate.audit import AccessLog
 from lychgate.core.model import Team
-from lychgate.core.revocations import Revocations
-from lychgate.core.snapshot import (
-    Reference,
-    Setting,
-    Snapshot,
-    compile_snapshot,
-    update_snapshot,
-)
+from lychgate.core.snapshot import Setting, Snapshot
 from lychgate.gate import Gate, View
 from lychgate.geo import Countries
 from lychgate.settings import Settings
-from lychgate.store.base import Compile, ObjectKey, State, Store
+from lychgate.store.base import Store
+from lychgate.store.compiling import compiler
 from lychgate.store.feed import Feed
 from lychgate.store.sql import SqlStore, open_store
 
@@ -34,29 +28,11 @@ def setting(settings: Settings) -> Setting:
     return Setting(settings.team, country_known=settings.country_database is not None)
 
 
-def compiler(settings: Settings) -> Compile[Snapshot]:
-    """Compiles the store's state under these settings."""
-    under = setting(settings)
-
-    def compile(
-        previous: Snapshot | None,
-        state: State,
-        changed: frozenset[ObjectKey],
-        now: datetime,
-    ) -> Snapshot:
-        revocations = Revocations().adding(state.revocations, now)
-        records, keyring, revision = state.records, state.keyring, state.revision
-        if previous is None:
-            return compile_snapshot(records, under, keyring, revocations, revision, now)
-        references: frozenset[Reference] = frozenset((kind.value, id) for kind, id in changed)
-        return update_snapshot(previous, records, references, keyring, revocations, revision, now)
-
-    return compile
-
-
 def connect(settings: Settings) -> SqlStore[Snapshot]:
     """Open the store of an installation; the first time makes everything it needs."""
-    return open_store(settings.store, to_model, compiler(settings), clock, settings.master_key_file)
+    return open_store(
+        settings.store, to_model, compiler(setting(settings)), clock, settings.master_key_file
+    )
 
 
 def follow(store: SqlStore[Snapshot]) -> Feed[Snapshot]:

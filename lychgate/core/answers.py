@@ -8,6 +8,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from lychgate.core.bearer import presents_managed
 from lychgate.core.decision import (
     Because,
     Challenge,
@@ -46,7 +47,7 @@ def login_or_challenge(
     """The answer to somebody who could log in; the first row of the table that fits."""
     if wants_redirect(request):
         return login(because, request, host, path, app, snapshot, now, cookies)
-    if app.app.oauth is not None and not is_navigation(request):
+    if app.app.oauth is not None and (presents_managed(request) or not is_navigation(request)):
         return Challenge(because, bearer_challenge(snapshot, app, host, path, request))
     if is_script(request) or (is_websocket(request) and from_browser(request)):
         return Challenge(because, (*app_headers(app), *cors_headers(app.app.cors, request)))

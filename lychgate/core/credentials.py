@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from lychgate.core.bearer import Garbled, bearer
 from lychgate.core.decision import Reason
 from lychgate.core.model import AppId, ServiceToken
 from lychgate.core.request import Request
-from lychgate.core.session import Token, TokenType, Verify, bound_to, judge_times
+from lychgate.core.session import OAUTH_PREFIX, Token, TokenType, Verify, bound_to, judge_times
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.tokens import Rejected
 from lychgate.core.urls import (
@@ -33,7 +34,6 @@ MAX_COOKIES = 16
 """So many `CF_Authorization` values of one request are looked at."""
 _MAX_SECRET = 256
 _MAX_JSON = 2048
-OAUTH_PREFIX = "oauth:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,7 @@ class Via(StrEnum):
 
     COOKIE = "cookie"
     HEADER = "header"
+    BEARER = "bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,9 @@ class Reader:
             return _INVALID
         if header:
             return self._bound(self._held(header[0], Via.HEADER), cookies)
+        managed = self._managed(request)
+        if managed is not None:
+            return managed
         found = [
             self._bound(self._held(value, Via.COOKIE), cookies) for value in _candidates(cookies)
         ]
@@ -185,6 +189,17 @@ class Reader:
             return held[0]
         return next((one for one in found if one != _INVALID), found[0] if found else _NONE)
 
+    def _managed(self, request: Request) -> Held | NoSession | None:
+        """The session of a managed OAuth token; such a token decides alone, good or bad."""
+        text = bearer(request, self.snapshot.keyring)
+        if isinstance(text, Garbled):
+            return _INVALID
+        if text is None or not text.startswith(OAUTH_PREFIX):
+            return None
+        if self.app.app.oauth is None:
+            return _INVALID
+        return self._held(text, Via.BEARER, TokenType.OAUTH)
+
     def _bound(self, held: Held | NoSession, cookies: list[tuple[str, str]]) -> Held | NoSession:
         if isinstance(held, Held) and self.app.app.cookie.binding:
             bound = bound_to(held.token)
@@ -193,8 +208,8 @@ class Reader:
                 return NoSession(Reason.BINDING_MISSING)
         return held
 
-    def _held(self, text: str, via: Via) -> Held | NoSession:
-        token = self.token(text)
+    def _held(self, text: str, via: Via, kind: TokenType = TokenType.APP) -> Held | NoSession:
+        token = self.token(text, kind)
         if isinstance(token, Rejected):
             return NoSession(_REASONS.get(token, Reason.TOKEN_INVALID))
         if token.audiences[0] != self.app.app.audience:
@@ -203,12 +218,12 @@ class Reader:
             return NoSession(Reason.TOKEN_OUTDATED)
         return Held(token, text, via)
 
-    def token(self, text: str) -> Token | Rejected:
-        """An application token of this installation that is alive, whichever its application."""
+    def token(self, text: str, kind: TokenType = TokenType.APP) -> Token | Rejected:
+        """A token of this installation that is alive, whichever its application."""
         token = self.verify(text)
         if isinstance(token, Rejected):
             return token
-        if token.type is not TokenType.APP:
+        if token.type is not kind:
             return Rejected.TYPE
         if token.issuer != self.snapshot.team.url:
             return Rejected.ISSUER
@@ -242,15 +257,23 @@ class Reader:
         return service if service.enabled and self.now < service.expires_at else None
 
     def linked(self, request: Request) -> Held | None:
-        """The token of another application in `Cf-Access-Token`; a rule must still accept it."""
-        text = request.header(TOKEN_HEADER)
-        token = None if text is None else self.token(text)
+        """The token of another application, in `Cf-Access-Token` or (SaaS) as bearer.
+
+        A rule must still accept it.
+        """
+        if TOKEN_HEADER in request.headers:
+            text, kind, via = request.header(TOKEN_HEADER), TokenType.APP, Via.HEADER
+        else:
+            found = bearer(request, self.snapshot.keyring)
+            text = found if isinstance(found, str) else None
+            kind, via = TokenType.SAAS, Via.BEARER
+        token = None if text is None else self.token(text, kind)
         if token is None or text is None or isinstance(token, Rejected):
             return None
         source = self.snapshot.by_audience[token.audiences[0]]
         if source.app.id == self.app.app.id or token.issued_at <= source.rules_changed_at:
             return None
-        return Held(token, text, Via.HEADER)
+        return Held(token, text, via)
 
 
 _NONE = NoSession(Reason.NO_SESSION)
@@ -269,12 +292,6 @@ def _candidates(cookies: list[tuple[str, str]]) -> Iterator[str]:
 def _binds(value: str, bound: str) -> bool:
     digest = hashlib.sha256(value.encode("latin-1", "replace")).hexdigest()
     return hmac.compare_digest(digest.encode(), bound.encode("ascii", "replace"))
-
-
-def is_our_bearer(value: str) -> bool:
-    """Whether an Authorization value is a bearer token we issued, and so not the origin's."""
-    scheme, _, rest = value.partition(" ")
-    return scheme.lower() == "bearer" and rest.strip().startswith(OAUTH_PREFIX)
 
 
 def split(request: Request) -> list[tuple[str, str]]:

@@ -41,6 +41,7 @@ from lychgate.core.credentials import (
     Presented,
     Reader,
     ServicePair,
+    Via,
     authenticate,
     service_pair,
     split,
@@ -77,6 +78,7 @@ from lychgate.core.session import (
     app_duration,
     auth_cookie,
     identity_of,
+    oauth_assertion,
     seconds,
     service_claims,
     token_life,
@@ -171,7 +173,7 @@ def _unmatched(request: Request, host: str, target: Target, snapshot: Snapshot) 
     if organization.deny_unmatched_requests and not exempted:
         return Deny(Because(Reason.NO_APPLICATION, detail=host), 403)
     because = Because(Reason.UNMATCHED_PASSED, detail=host)
-    return Onward(request, target.path, split(request), None).anonymous(because)
+    return Onward(request, target.path, split(request), None, snapshot.keyring).anonymous(because)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class _Case:
         self.now = now
         self.cookies = split(request)
         self.reader = Reader(snapshot, route.app, verify, now)
-        self.onward = Onward(request, placed.target.path, self.cookies, self.app)
+        self.onward = Onward(request, placed.target.path, self.cookies, self.app, snapshot.keyring)
 
     def decide(self) -> Decision:
         entry = self.route.entry
@@ -321,7 +323,9 @@ class _Case:
         lasting = bool(name) and service is None
         if service is not None and not self.snapshot.organization.strict_service_tokens:
             lasting = True
-        mint = Mint(claims, self._cookie(life) if lasting else None, self.app.cookie_for_origin)
+        cookie = self._cookie(life) if lasting else None
+        key = ("service", common_name, self.app.id, str(service is not None), str(life))
+        mint = Mint(claims, key, cookie, self.app.cookie_for_origin)
         return self.onward.minted(self._because(Reason.SERVICE_AUTH, policy, principal), mint)
 
     def _cookie(self, life: timedelta) -> Any:
@@ -344,7 +348,7 @@ class _Case:
         )
         claims.update(sub=token.subject, policy_id=policy.id, linked_from=first)
         claims["linked_at"] = token.linked_at or token.issued_at
-        for name in ("nbf", "facts", "binding"):
+        for name in ("nbf", "facts", "binding", "client_id"):
             claims.pop(name, None)
         if not token.common_name:
             claims.pop("common_name", None)
@@ -352,7 +356,8 @@ class _Case:
         if token.subject:
             principal = User(token.subject, token.email, token.session, policy.id, first)
         because = self._because(Reason.SERVICE_AUTH, policy, principal, f"linked from {first}")
-        return self.onward.minted(because, Mint(claims, None, self.app.cookie_for_origin))
+        key = ("linked", held.text, self.app.id, policy.id)
+        return self.onward.minted(because, Mint(claims, key, None, self.app.cookie_for_origin))
 
     def _preflight(self) -> Decision | None:
         request, cors = self.request, self.app.cors
@@ -378,8 +383,16 @@ class _Case:
             return self._without_session(NoSession(Reason.TOKEN_OUTDATED))
         principal = User(token.subject, token.email, token.session, token.policy)
         if policy.id in self.compiled.settled:
-            return self.onward.identified(self._because(Reason.ALLOWED, policy, principal), held)
+            return self._enter(self._because(Reason.ALLOWED, policy, principal), held)
         return self._by_person_now(policy, held, principal)
+
+    def _enter(self, because: Because, held: Held) -> Allow:
+        """Forward a person; the origin sees an assertion, whatever the credential was."""
+        if held.via is not Via.BEARER:
+            return self.onward.identified(because, held)
+        claims = oauth_assertion(held.token, self.now)
+        key = ("bearer", held.text)
+        return self.onward.minted(because, Mint(claims, key, None, self.app.cookie_for_origin))
 
     def _by_person_now(self, admitted_by: CompiledPolicy, held: Held, principal: User) -> Decision:
         evidence = Evidence(
@@ -393,7 +406,7 @@ class _Case:
         if verdict.action is Action.ALLOW and verdict.policy is not None:
             if self._still_enough(verdict.policy, admitted_by, held, evidence):
                 because = self._because(Reason.ALLOWED, verdict.policy, principal)
-                return self.onward.identified(because, held)
+                return self._enter(because, held)
             return self._without_session(NoSession(Reason.TOKEN_OUTDATED))
         reason = Reason.BLOCKED if verdict.action else Reason.NO_POLICY_MATCHED
         return refuse(

@@ -72,6 +72,8 @@ class Mint:
     """An application token to sign for the upstream, and whether the client gets it as a cookie."""
 
     claims: Mapping[str, Any]
+    key: tuple[str, ...]
+    """What the claims follow from, save the times: the same key, the same token may serve again."""
     cookie: SetCookie | None = None
     """Its value is left empty; the gate puts the signed token there."""
     in_cookie_header: bool = False

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from lychgate.core.credentials import Held, Via, holds_service_token, is_our_bearer
+from lychgate.core.bearer import is_our_bearer
+from lychgate.core.credentials import Held, Via, holds_service_token
 from lychgate.core.decision import Allow, Because, HeaderList, Mint
+from lychgate.core.keys import Keyring
 from lychgate.core.model import Application
 from lychgate.core.request import Request
 from lychgate.core.urls import (
@@ -25,6 +27,7 @@ class Onward:
     path: str
     cookies: list[tuple[str, str]]
     app: Application | None
+    keyring: Keyring
 
     def identified(self, because: Because, held: Held) -> Allow:
         """Forward as the person whose token was presented; the token itself is the assertion."""
@@ -72,7 +75,8 @@ class Onward:
         sent = self.request.headers
         ours = {name for name, _ in headers}
         remove = [name for name in sent if is_owned(name) and name not in ours]
-        if any(map(is_our_bearer, sent.get("authorization", ()))):
+        keyring = self.keyring
+        if any(is_our_bearer(value, keyring) for value in sent.get("authorization", ())):
             remove.append("authorization")
         single = self.app.service_token_header if self.app else None
         if single and any(map(holds_service_token, sent.get(single, ()))):

@@ -68,6 +68,10 @@ class Keyring:
         """The usable key of that id."""
         return next((key for key in self.usable(now) if key.kid == kid), None)
 
+    def knows(self, id: str, now: datetime) -> bool:
+        """Whether what that key signed or sealed still counts."""
+        return self.by_kid(id, now) is not None or any(id == key.id for key in self.sealing)
+
     def sealing_key(self) -> SealingKey:
         """The key that seals now."""
         return self.sealing[-1]

@@ -84,13 +84,13 @@ class Routes:
 
     def conflicts(self, apps: Iterable[Application]) -> Iterable[Problem]:
         """Destinations of these applications that another's pattern makes ambiguous."""
-        by_rank: dict[str, Mapping[object, list[Entry]]] = {}
+        by_class: dict[str, Mapping[object, list[Entry]]] = {}
         for app in apps:
             for entry in entries_of(app):
                 host = entry.host.text if entry.host.literal else "*"
-                if host not in by_rank:
-                    by_rank[host] = _by_rank(self._sharing(entry.host))
-                for rival in by_rank[host].get(_star_rank(entry), ()):
+                if host not in by_class:
+                    by_class[host] = _by_class(self._sharing(entry.host))
+                for rival in by_class[host].get(_class(entry), ()):
                     if rival.app != app.id and _ambiguous(entry, rival):
                         yield Problem(
                             f"applications/{app.id}/destinations",
@@ -105,12 +105,16 @@ class Routes:
         return (entry for entries in self.stars.values() for entry in entries)
 
 
-def _by_rank(entries: Iterable[Entry]) -> Mapping[object, list[Entry]]:
-    """Entries of different rank are never ambiguous."""
+def _by_class(entries: Iterable[Entry]) -> Mapping[object, list[Entry]]:
     found: dict[object, list[Entry]] = {}
     for entry in entries:
-        found.setdefault(_star_rank(entry), []).append(entry)
+        found.setdefault(_class(entry), []).append(entry)
     return found
+
+
+def _class(entry: Entry) -> object:
+    """Entries of different classes are never ambiguous: another rank, or another literal path."""
+    return (_star_rank(entry), "" if "*" in entry.path.text else entry.path.text)
 
 
 def _place(

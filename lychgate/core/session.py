@@ -11,8 +11,9 @@ from typing import Any
 
 from lychgate.core.decision import SetCookie
 from lychgate.core.identity import Identity
+from lychgate.core.keys import Keyring, unseal
 from lychgate.core.model import AppId, Application, IdpId, Organization, PolicyId, Team
-from lychgate.core.tokens import Rejected, Signed
+from lychgate.core.tokens import MAX_LENGTH, Rejected, Signed, verify
 from lychgate.core.urls import AUTH_COOKIE
 
 LEEWAY = 30
@@ -35,6 +36,10 @@ class TokenType(StrEnum):
     APP = "app"
     ORG = "org"
     META = "meta"
+    OAUTH = "oauth"
+    """An access token of managed OAuth: sealed, with the claims of an application token."""
+    SAAS = "saas"
+    """An access token of a SaaS application: likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def read(signed: Signed) -> Token | Rejected:
     audiences = (audience,) if isinstance(audience, str) else audience
     if not isinstance(audiences, list | tuple) or not all(_is_text(one) for one in audiences):
         return Rejected.AUDIENCE
-    if kind is TokenType.APP and len(audiences) != 1:
+    if kind is not TokenType.ORG and len(audiences) != 1:
         return Rejected.AUDIENCE
     times = [claims.get("iat"), claims.get("exp"), claims.get("nbf", claims.get("iat"))]
     times.append(claims.get("linked_at", 0))
@@ -125,6 +130,40 @@ def _is_text(value: object) -> bool:
 
 def _is_hex(text: str) -> bool:
     return len(text) <= 4096 and all(char in "0123456789abcdef" for char in text)
+
+
+MANAGED_PURPOSE = "managed oauth access token"
+SAAS_PURPOSE = "saas access token"
+OAUTH_PREFIX = "oauth:"
+_SEALED: Mapping[str, TokenType] = {
+    MANAGED_PURPOSE: TokenType.OAUTH,
+    SAAS_PURPOSE: TokenType.SAAS,
+}
+
+
+def open_token(text: str, keyring: Keyring, now: datetime) -> Token | Rejected:
+    """Any token we issued: a signed one, or a sealed access token."""
+    if text.startswith(OAUTH_PREFIX):
+        return _unsealed(text.removeprefix(OAUTH_PREFIX), MANAGED_PURPOSE, keyring)
+    if text.count(".") == 1:
+        return _unsealed(text, SAAS_PURPOSE, keyring)
+    signed = verify(text, keyring, now)
+    token = signed if isinstance(signed, Rejected) else read(signed)
+    if isinstance(token, Token) and token.type in _SEALED.values():
+        return Rejected.TYPE
+    return token
+
+
+def _unsealed(text: str, purpose: str, keyring: Keyring) -> Token | Rejected:
+    if len(text) > MAX_LENGTH:
+        return Rejected.MALFORMED
+    claims = unseal(keyring, purpose, text)
+    if claims is None:
+        return Rejected.SIGNATURE
+    token = read(Signed(text.partition(".")[0], claims))
+    if isinstance(token, Token) and token.type is not _SEALED[purpose]:
+        return Rejected.TYPE
+    return token
 
 
 def judge_times(token: Token, now: datetime) -> Rejected | None:
@@ -243,6 +282,15 @@ def service_claims(
         "iat": issued,
         "exp": issued + int(life.total_seconds()),
     }
+
+
+def oauth_assertion(token: Token, now: datetime) -> dict[str, Any]:
+    """The ordinary application token behind an OAuth access token; it ends when that one does."""
+    claims = dict(token.claims)
+    issued = seconds(now)
+    claims.update(type=TokenType.APP.value, iat=issued, nbf=issued)
+    claims.pop("client_id", None)
+    return claims
 
 
 def hash_app_session(value: str) -> str:

@@ -1,0 +1,42 @@
+"""Which bearer token of ours a request presents; any other Authorization is the origin's."""
+
+from lychgate.core.keys import Keyring
+from lychgate.core.request import Request
+from lychgate.core.session import OAUTH_PREFIX
+
+
+class Garbled:
+    """Several Authorization headers, one of which holds a token of ours."""
+
+
+GARBLED = Garbled()
+
+
+def bearer(request: Request, keyring: Keyring) -> str | Garbled | None:
+    """The text of our token in the Authorization header (RFC 6750 2.1); None: there is none."""
+    values = request.headers.get("authorization", ())
+    if not any(is_our_bearer(value, keyring) for value in values):
+        return None
+    return _credentials(values[0]) if len(values) == 1 else GARBLED
+
+
+def is_our_bearer(value: str, keyring: Keyring) -> bool:
+    """Whether an Authorization value is a token we issued, and so must not reach the origin."""
+    text = _credentials(value)
+    if text is None:
+        return False
+    if text.startswith(OAUTH_PREFIX):
+        return True
+    key, dot, _ = text.partition(".")
+    return bool(dot) and any(key == one.id for one in keyring.sealing)
+
+
+def presents_managed(request: Request) -> bool:
+    """Whether the request carries a managed OAuth token, good or bad."""
+    texts = map(_credentials, request.headers.get("authorization", ()))
+    return any(text is not None and text.startswith(OAUTH_PREFIX) for text in texts)
+
+
+def _credentials(value: str) -> str | None:
+    scheme, space, rest = value.partition(" ")
+    return rest.strip(" ") if space and scheme.lower() == "bearer" else None
