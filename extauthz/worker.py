@@ -31,8 +31,8 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 _READY_EVERY = 0.2
-_DRAIN = 2.5
-"""Seconds between saying NOT_SERVING and refusing checks: two rounds of Envoy's health check."""
+_DRAIN = 1.5
+"""Seconds between saying NOT_SERVING and refusing checks: three rounds of Envoy's health check."""
 _GRACE = 5.0
 
 
