@@ -225,6 +225,8 @@ def leaves(formula: Formula) -> Iterator[Leaf]:
 
 
 _MAX_GROUP_DEPTH = 16
+_MAX_RULES = 50_000
+"""Rules of one application with every group opened; groups that name groups multiply."""
 _WRONG_ACTION = {
     "service_token": frozenset({Action.ALLOW, Action.DENY}),
     "any_valid_service_token": frozenset({Action.ALLOW, Action.DENY}),
@@ -242,6 +244,7 @@ class PolicyCompiler:
         self.problems: list[Problem] = []
         self.references: set[tuple[str, str]] = set()
         self._bits = 0
+        self._rules = 0
         self._newest: datetime = EPOCH
 
     def compile(self, policy: Policy) -> CompiledPolicy:
@@ -320,6 +323,8 @@ class PolicyCompiler:
         group = self._records.groups.get(id)
         if group is None:
             raise InvalidRule(f"there is no group `{id}`")
+        if self._rules > _MAX_RULES:
+            raise InvalidRule(f"more than {_MAX_RULES} rules once every group is opened")
         if id in within or len(within) >= _MAX_GROUP_DEPTH:
             raise InvalidRule(f"group `{group.name}` contains itself")
         self.references.add(("group", id))
