@@ -300,6 +300,7 @@ class PolicyCompiler:
     def _node(
         self, rule: Rule, action: Action, where: str, within: tuple[GroupId, ...]
     ) -> Node | None:
+        self._rules += 1
         try:
             if rule.kind == "group":
                 return self._group(rule, action, within)
