@@ -94,8 +94,8 @@ class Holds(Enum):
 def outcome(leaf: Leaf, evidence: Evidence) -> Match:
     """What one rule says; at a running session the outcome of the login stands."""
     if leaf.void:
-        meets_login = evidence.login is Login.PENDING and evidence.service is not None
-        return Match.PENDING if meets_login else Match.NO
+        held = evidence.service is not None and leaf.rule.kind != "linked_app_token"
+        return Match.PENDING if held and evidence.login is Login.PENDING else Match.NO
     if leaf.bit is not None and evidence.facts is not None:
         return Match.YES if evidence.facts >> leaf.bit & 1 else Match.NO
     return leaf.selector.matches(evidence)

@@ -5,7 +5,7 @@ carried: True, False, UNKNOWN (cannot be established) and PENDING (a login would
 of them are open the formula is tried with every way they could turn out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from ipaddress import ip_address, ip_network
@@ -23,20 +23,7 @@ class Open(Enum):
 
 type Value = bool | Open
 
-PERSONAL = {
-    "email",
-    "email_domain",
-    "email_list",
-    "login_method",
-    "auth_method",
-    "external_evaluation",
-    "oidc",
-    "azureAD",
-    "okta",
-    "gsuite",
-    "github-organization",
-}
-"""Rules whose outcome at login stands for the rest of the session."""
+CREDENTIALS = {"service_token", "any_valid_service_token", "linked_app_token"}
 SOURCELESS = {
     "device_posture",
     "user_risk_score",
@@ -87,77 +74,90 @@ def in_range(ip: str, text: str) -> bool:
     return (mapped or address) in network
 
 
-def personal(rule: Rule, person: Person, book: Book) -> Value:
+type Test = Callable[[Mapping[str, Any], Person, Book], Value]
+
+TESTS: Mapping[str, Test] = {
+    "email": lambda value, person, book: person.email == str(value["email"]).lower(),
+    "email_domain": lambda value, person, book: (
+        person.email.rpartition("@")[2] == value["domain"].lower()
+    ),
+    "email_list": lambda value, person, book: (
+        person.email in [item.lower() for item in book.lists[ListId(value["id"])].items]
+    ),
+    "login_method": lambda value, person, book: person.idp == value["id"],
+    "auth_method": lambda value, person, book: value["auth_method"] in person.amr,
+    "external_evaluation": lambda value, person, book: person.evaluations.get(
+        (value["evaluate_url"], value["keys_url"]), Open.UNKNOWN
+    ),
+    "oidc": lambda value, person, book: value["claim_value"] in claimed(value, person),
+    "azureAD": lambda value, person, book: value["id"] in person.groups,
+    "okta": lambda value, person, book: value["name"] in person.groups,
+    "gsuite": lambda value, person, book: value["email"] in person.groups,
+    "github-organization": lambda value, person, book: (
+        "/".join(filter(None, (value["name"], value.get("team")))) in person.groups
+    ),
+}
+"""Rules about a person; their outcome at login stands for the rest of the session."""
+
+
+def claimed(value: Mapping[str, Any], person: Person) -> Collection[str]:
+    """The values of the claim that a rule asks for."""
+    if value["claim_name"] == "groups":
+        return person.groups
+    held = person.claims.get(value["claim_name"], [])
+    return held if isinstance(held, list) else [held]
+
+
+def personal(rule: Rule, world: World, book: Book) -> Value:
     """What a rule about a person says."""
-    value = rule.value
-    if "identity_provider_id" in value and value["identity_provider_id"] != person.idp:
+    if world.person is None:
+        return Open.PENDING if world.could_log_in else Open.UNKNOWN
+    if rule.value.get("identity_provider_id", world.person.idp) != world.person.idp:
         return False
-    match rule.kind:
-        case "email":
-            return person.email == value["email"].lower()
-        case "email_domain":
-            return person.email.rpartition("@")[2] == value["domain"].lower()
-        case "email_list":
-            items = book.lists[ListId(value["id"])].items
-            return person.email in [item.lower() for item in items]
-        case "login_method":
-            return person.idp == value["id"]
-        case "auth_method":
-            return value["auth_method"] in person.amr
-        case "external_evaluation":
-            asked = (value["evaluate_url"], value["keys_url"])
-            return person.evaluations.get(asked, Open.UNKNOWN)
-        case "oidc":
-            if value["claim_name"] == "groups":
-                return value["claim_value"] in person.groups
-            held = person.claims.get(value["claim_name"], [])
-            return value["claim_value"] in (held if isinstance(held, list) else [held])
-        case "azureAD":
-            return value["id"] in person.groups
-        case "okta":
-            return value["name"] in person.groups
-        case "gsuite":
-            return value["email"] in person.groups
-        case "github-organization":
-            team = value.get("team")
-            return (f"{value['name']}/{team}" if team else value["name"]) in person.groups
-    raise AssertionError(rule.kind)
+    test = TESTS[rule.kind]
+    return test(rule.value, world.person, book)
 
 
-def leaf(rule: Rule, action: Action, world: World, book: Book) -> Value:
-    """What one rule says in a policy of an action."""
+def credential(rule: Rule, action: Action, world: World) -> Value:
+    """What a rule about a service token or a linked token says; it counts for machines only."""
+    if rule.kind == "linked_app_token":
+        return action is Action.SERVICE_AUTH and world.linked == rule.value["app_uid"]
+    if action in (Action.ALLOW, Action.DENY):
+        meets_login = world.could_log_in and world.service is not None
+        return Open.PENDING if meets_login else False
+    if rule.kind == "any_valid_service_token":
+        return world.service is not None
+    return world.service == rule.value["token_id"]
+
+
+def fact(rule: Rule, world: World, book: Book) -> Value:
+    """What a rule about the request itself says."""
     value = rule.value
-    machine = action in (Action.BYPASS, Action.SERVICE_AUTH)
     match rule.kind:
-        case kind if kind in SOURCELESS:
-            return Open.UNKNOWN
-        case kind if kind in PERSONAL:
-            if world.person is None:
-                return Open.PENDING if world.could_log_in else Open.UNKNOWN
-            return personal(rule, world.person, book)
-        case "everyone":
-            return True
         case "ip":
             return Open.UNKNOWN if world.ip is None else in_range(world.ip, value["ip"])
         case "ip_list":
-            items = book.lists[ListId(value["id"])].items
-            return Open.UNKNOWN if world.ip is None else any(in_range(world.ip, i) for i in items)
+            ranges, ip = book.lists[ListId(value["id"])].items, world.ip
+            return Open.UNKNOWN if ip is None else any(in_range(ip, one) for one in ranges)
         case "geo":
-            return Open.UNKNOWN if world.country is None else world.country == value["country_code"]
+            known = world.country is not None
+            return bool(world.country == value["country_code"]) if known else Open.UNKNOWN
         case "certificate":
             return world.valid_certificate
         case "common_name":
             return world.valid_certificate and world.common_name == value["common_name"]
-        case "service_token" | "any_valid_service_token" | "linked_app_token" if not machine:
-            meets_login = world.could_log_in and world.service is not None
-            return Open.PENDING if meets_login else False
-        case "service_token":
-            return world.service == value["token_id"]
-        case "any_valid_service_token":
-            return world.service is not None
-        case "linked_app_token":
-            return action is Action.SERVICE_AUTH and world.linked == value["app_uid"]
-    raise AssertionError(rule.kind)
+    return rule.kind == "everyone"
+
+
+def leaf(rule: Rule, action: Action, world: World, book: Book) -> Value:
+    """What one rule says in a policy of an action."""
+    if rule.kind in SOURCELESS:
+        return Open.UNKNOWN
+    if rule.kind in TESTS:
+        return personal(rule, world, book)
+    if rule.kind in CREDENTIALS:
+        return credential(rule, action, world)
+    return fact(rule, world, book)
 
 
 type Range = tuple[bool, bool]
@@ -199,7 +199,7 @@ class Judge:
     def end(self, rule: Rule, worst: Any, best: Any) -> Range:
         if rule.kind == "group":
             return self.ends(self.book.groups[GroupId(rule.value["id"])], worst, best)
-        world = self.login if self.login is not None and rule.kind in PERSONAL else self.world
+        world = self.login if self.login is not None and rule.kind in TESTS else self.world
         return settle(leaf(rule, self.action, world, self.book), worst, best)
 
     def matches(self, policy: Policy) -> bool:
