@@ -6,7 +6,7 @@ from typing import Protocol
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
-from extauthz.translate import plain_refusal, to_request, to_response
+from extauthz.translate import Untranslatable, plain_refusal, to_request, to_response
 from lychgate.core.request import Request
 from lychgate.gate import Outcome
 
@@ -42,10 +42,17 @@ class AuthorizationService:
         try:
             asked = to_request(request, _client_ip(context))
             return to_response(self._judge.check(asked), asked)
+        except Untranslatable as error:
+            _LOGGER.error("a check was refused: %s", error.message, extra={"event": _hint(error)})
+            return plain_refusal(503)
         except Exception:
             # Whatever goes wrong here, the request must not pass.
             _LOGGER.exception("a check could not be answered")
             return plain_refusal(503)
+
+
+def _hint(error: Untranslatable) -> dict[str, str]:
+    return {"hint": error.hint} if error.hint else {}
 
 
 def _client_ip(context: Call) -> str | None:

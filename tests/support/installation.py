@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from extauthz.layout import layout_of
 from extauthz.probe import is_serving
 from extauthz.worker import SERVICE
 from lychgate.config import load
 from lychgate.config.edits import apply
 from lychgate.runtime import connect
 from lychgate.settings import Settings
-from tests.support.envoy import free_port, running_module, wait_until
+from tests.support.envoy import Envoy, free_port, running_envoy, running_module, wait_until
+from tests.support.front import Log, request_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,15 @@ def install(
     finally:
         store.close()
     return Installation(file, loaded.settings)
+
+
+@contextmanager
+def behind_envoy(installation: Installation, log: Log) -> Iterator[Envoy]:
+    """The decision server and the real Envoy, on the port that the team's URL names."""
+    port = urlsplit(installation.settings.team.url).port
+    layout = layout_of(installation.settings, f"127.0.0.1:{port}")
+    folder = installation.file.parent
+    with installation.deciding() as server, running_envoy(layout, folder, log) as front:
+        probe = request_bytes("GET", "/", "nobody.invalid")
+        wait_until(lambda: front.send_raw(probe).status != 503, server, 30)
+        yield front
