@@ -1,27 +1,33 @@
 """The public keys that verify our tokens, as JWKs (RFC 7517) and as certificates."""
 
 import base64
+from datetime import datetime
 from typing import Any
 
-from lychgate.core.keys import SigningKey
+from lychgate.core.keys import Keyring, SigningKey
 from lychgate.web.reply import Reply, json_reply
 from lychgate.web.request import WebRequest
 from lychgate.web.services import Services
 
-_HEADERS = (("access-control-allow-origin", "*"), ("cache-control", "public, max-age=60"))
+PUBLIC = (("access-control-allow-origin", "*"), ("cache-control", "public, max-age=60"))
+"""Headers of a document that any page may read and anybody may keep for a minute."""
 
 
 def certs(request: WebRequest, services: Services) -> Reply:
     """GET certs: every key whose signatures count, the coming one included."""
     now = services.clock()
     keyring = services.current().keyring
-    usable = keyring.usable(now)
     document = {
-        "keys": [_jwk(key) for key in usable],
+        "keys": jwks(keyring, now),
         "public_cert": _certificate(keyring.current(now)),
-        "public_certs": [_certificate(key) for key in usable],
+        "public_certs": [_certificate(key) for key in keyring.usable(now)],
     }
-    return json_reply(200, document, _HEADERS)
+    return json_reply(200, document, PUBLIC)
+
+
+def jwks(keyring: Keyring, now: datetime) -> list[dict[str, Any]]:
+    """The keys of a JSON Web Key Set, oldest first."""
+    return [_jwk(key) for key in keyring.usable(now)]
 
 
 def _jwk(key: SigningKey) -> dict[str, Any]:
