@@ -1,0 +1,348 @@
+"""The installation that the security catalogue speaks of, running behind both proxies.
+
+Real store, companion app and decision server; a real Envoy and a real mitmproxy in front of one
+origin that echoes and logs what it gets. Tokens can be minted with the store's keys, so that a test
+about a token need not log anybody in.
+"""
+
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from extauthz.layout import layout_of
+from lychgate.config import load
+from lychgate.config.edits import apply
+from lychgate.core.identity import Identity
+from lychgate.core.model import Action, IdpId
+from lychgate.core.session import Grounds, app_claims, org_claims
+from lychgate.core.snapshot import CompiledApp, Snapshot
+from lychgate.core.tokens import sign
+from lychgate.processes import accepts
+from lychgate.runtime import connect, follow
+from lychgate.settings import Settings
+from lychgate.store.base import Session
+from lychgate.store.feed import Feed
+from lychgate.store.sql import SqlStore
+from tests.support.envoy import free_port, running_envoy, running_module, wait_until
+from tests.support.front import Answer, Log, Origin, Reply, Seen, echo, exchange
+
+TEAM = "team.example"
+ALICE, BOB, MALLORY = "alice@staff.example", "bob@admins.example", "mallory@elsewhere.example"
+ST1_ID, ST1_SECRET = "st1.token.example", "5e1f" * 16
+FRONTS = ("envoy", "mitmproxy")
+_STAFF = {"name": "staff", "decision": "allow", "include": [{"group": {"id": "staff"}}]}
+_ADMINS = {"name": "admins", "decision": "allow", "include": [{"group": {"id": "admins"}}]}
+_EVERYONE = {"name": "everyone", "decision": "bypass", "include": [{"everyone": {}}]}
+_MACHINE = {"service_token": {"token_id": "ST1"}}
+_BY_MACHINE = {"name": "machines", "decision": "non_identity", "include": [_MACHINE]}
+_BY_ADDRESS = {"name": "inside", "decision": "bypass", "include": [{"ip": {"ip": "10.9.0.0/16"}}]}
+_BY_NAME = {
+    "name": "named",
+    "decision": "non_identity",
+    "include": [{"common_name": {"common_name": "svc"}}],
+}
+_ALLOW_MACHINE = {"name": "machines as people", "decision": "allow", "include": [_MACHINE]}
+
+
+def _app(name: str, uri: str, *policies: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "self_hosted",
+        "destinations": [{"type": "public", "uri": uri}],
+        "policies": list(policies),
+    } | more
+
+
+APPLICATIONS = (
+    _app("PUB", "a.example/public/*", _EVERYONE),
+    _app("ADM", "a.example/admin", _ADMINS),
+    _app("ROOT", "a.example", _STAFF),
+    _app("B", "b.example", _STAFF, _BY_MACHINE),
+    _app("W", "*.w.example", _STAFF),
+    _app("ADDRESS", "address.example", _BY_ADDRESS, _STAFF),
+    _app("NAMED", "named.example", _BY_NAME),
+    _app("PREFLIGHT", "preflight.example", _STAFF, options_preflight_bypass=True),
+    _app("BOUND", "bound.example", _STAFF, enable_binding_cookie=True),
+    _app("MACHINE", "machine.example", _ALLOW_MACHINE),
+    _app("SINGLE", "single.example", _BY_MACHINE, read_service_tokens_from_header="Authorization"),
+)
+FREE = "free.example"
+"""A host without an application, in a zone that is exempted from the refusal of such hosts."""
+HOSTS: tuple[str, ...] = (
+    *("a.example", "b.example", "address.example", "named.example", "preflight.example"),
+    *("bound.example", "machine.example", "single.example"),
+    *("*.w.example", "w.example", "xw.example", FREE),
+)
+
+
+def configuration(folder: Path, origin: str) -> dict[str, Any]:
+    """The file of the installation, on free ports of loopback."""
+    return {
+        "team": {"name": "Catalogue", "url": f"https://{TEAM}"},
+        "store": f"sqlite:///{folder / 'lychgate.db'}",
+        "companion": {"listen": f"127.0.0.1:{free_port()}"},
+        "extauthz": {"listen": [f"unix:{folder / 'decision.sock'}"]},
+        "health": {"listen": f"127.0.0.1:{free_port()}"},
+        "mail": {"folder": str(folder / "mail"), "from": "gate@team.example"},
+        "limits": {"pins_per_hour": 1000},
+        "log": {"format": "json", "level": "info", "allow": True, "bypass": True},
+        "upstreams": [{"host": host, "to": f"http://{origin}"} for host in HOSTS],
+        "resources": {
+            "organization": {
+                "name": "Catalogue",
+                "deny_unmatched_requests": True,
+                "deny_unmatched_requests_exempted_zone_names": [FREE],
+            },
+            "identity_providers": [{"name": "PIN", "type": "onetimepin", "config": {}}],
+            "groups": [
+                {"name": "staff", "include": [{"email_domain": {"domain": "staff.example"}}]},
+                {"name": "admins", "include": [{"email": {"email": BOB}}]},
+            ],
+            "service_tokens": [
+                {
+                    "name": "ST1",
+                    "client_id": ST1_ID,
+                    "client_secret_hash": sha256(ST1_SECRET.encode()).hexdigest(),
+                    "expires_at": "2099-01-01T00:00:00Z",
+                },
+            ],
+            "applications": list(APPLICATIONS),
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One running proxy and the log of what is behind it."""
+
+    url: str
+    log: Log
+    name: str
+
+    def send_raw(self, data: bytes, timeout: float = 10.0) -> Reply:
+        """Send bytes on a fresh connection and read the first answer."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return exchange((host, int(port)), data, timeout)
+
+    def origin_log(self) -> tuple[Seen, ...]:
+        """Every request that the origin received, oldest first."""
+        return self.log.read()
+
+    def clear_log(self) -> None:
+        """Forget what the origin received."""
+        self.log.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has logged in, with the session their tokens carry."""
+
+    identity: Identity
+    session: str
+
+    @property
+    def email(self) -> str:
+        """Their address."""
+        return self.identity.email
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """The running installation."""
+
+    folder: Path
+    file: Path
+    settings: Settings
+    store: SqlStore[Snapshot]
+    feed: Feed[Snapshot]
+    log: Log
+    fronts: dict[str, Proxy] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _people: dict[str, Person] = field(default_factory=dict)
+    _minted: set[str] = field(default_factory=set, repr=False)
+    """The signatures of tokens made here."""
+
+    def app(self, name: str) -> CompiledApp:
+        """An application by its name."""
+        snapshot = self.feed.current()
+        assert snapshot is not None
+        return next(one for one in snapshot.apps.values() if one.app.name == name)
+
+    def aud(self, name: str) -> str:
+        """The audience of an application."""
+        return self.app(name).app.audience
+
+    def person(self, email: str) -> Person:
+        """Somebody who has logged in; the same login each time."""
+        if email not in self._people:
+            self._people[email] = self.log_in(email)
+        return self._people[email]
+
+    def log_in(self, email: str) -> Person:
+        """A new login, written where the companion app writes it."""
+        now = real_now()
+        user = self.store.users.find_or_create(email, "", now)
+        snapshot = self.feed.current()
+        assert snapshot is not None
+        idp = IdpId(str(next(iter(snapshot.idps))))
+        identity = Identity(user.id, email, "", idp, "onetimepin", email, now)
+        nonce, ends = secrets.token_urlsafe(24), now + timedelta(days=1)
+        self.store.sessions.create(
+            Session(nonce, user.id, email, identity, "127.0.0.1", "", now, ends)
+        )
+        return Person(identity, nonce)
+
+    def claims(self, email: str, name: str, life: float = 3600) -> dict[str, Any]:
+        """The claims of somebody's token for an application."""
+        person, app = self.person(email), self.app(name)
+        first = next(one for one in app.person if one.action is Action.ALLOW)
+        grounds = Grounds(person.session, first.id, 0)
+        team, span = self.settings.team, timedelta(seconds=life)
+        return app_claims(team, app.app, person.identity, grounds, real_now(), span)
+
+    def org_claims(self, email: str) -> dict[str, Any]:
+        """The claims of somebody's team session."""
+        snapshot, person = self.feed.current(), self.person(email)
+        assert snapshot is not None
+        team, now = self.settings.team, real_now()
+        return org_claims(team, snapshot.organization, person.identity, person.session, now)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A token of these claims, signed with the installation's key."""
+        token = sign(claims, self.store.keys.keyring().current(real_now()))
+        self._minted.add(token.rpartition(".")[2])
+        return token
+
+    def token(self, email: str, name: str, **changed: Any) -> str:
+        """Somebody's token for an application, some claims changed."""
+        return self.sign(self.claims(email, name) | changed)
+
+    def mails(self, to: str) -> list[str]:
+        """The text of every mail to an address, oldest first."""
+        found = []
+        for file in sorted(self.folder.glob("mail/*.eml"), key=lambda one: one.stat().st_mtime_ns):
+            message = message_from_bytes(file.read_bytes(), policy=policy.default)
+            body = message.get_body(("plain",))
+            if to in str(message["To"]) and body is not None:
+                found.append(str(body.get_content()))
+        return found
+
+    def code(self, to: str, mails: int = 1) -> str:
+        """The code in somebody's newest mail, once there are that many."""
+        wait_for(lambda: len(self.mails(to)) >= mails)
+        found = re.findall(r"\b[0-9]{6}\b", self.mails(to)[-1])
+        assert len(found) == 1, found
+        return str(found[0])
+
+    def output(self) -> str:
+        """What every process has written so far."""
+        return "".join(file.read_text(errors="replace") for file in self.folder.glob("*.log"))
+
+    def secrets_in(self, text: str) -> list[str]:
+        """The kinds of secret that a text holds: minted tokens, service secrets, mailed codes."""
+        codes = re.findall(r"\b[0-9]{6}\b", "".join(self.mails("")))
+        kinds = {
+            "a token": any(token in text for token in self._minted),
+            "a service token's secret": ST1_SECRET in text,
+            "a code": any(re.search(rf"\b{code}\b", text) for code in codes),
+        }
+        return [kind for kind, found in kinds.items() if found]
+
+    def configure(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Edit the file and apply it; returns in a second in which tokens are good again."""
+        content = yaml.safe_load(self.file.read_text())
+        change(content["resources"])
+        self.file.write_text(yaml.safe_dump(content))
+        apply(load(self.file, {}), self.store)
+        assert self.feed.wait_for(self.store.revision())
+        next_second()
+
+
+def real_now() -> datetime:
+    """The time of this machine."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def next_second() -> None:
+    """Wait for the next second to begin."""
+    time.sleep(1.02 - time.time() % 1)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.02)
+
+
+@contextmanager
+def running_catalogue(
+    folder: Path, fronts: tuple[str, ...] = FRONTS, answer: Answer = echo
+) -> Iterator[Catalogue]:
+    """Start everything, and stop it afterwards."""
+    log = Log()
+    with ExitStack() as stack:
+        origin = stack.enter_context(Origin("origin", log, answer))
+        file = folder / "lychgate.yaml"
+        file.write_text(yaml.safe_dump(configuration(folder, origin.address)))
+        loaded = load(file, {})
+        settings = loaded.settings
+        store = connect(settings)
+        stack.callback(store.close)
+        apply(loaded, store)
+        feed = follow(store)
+        stack.callback(feed.stop)
+        catalogue = Catalogue(folder, file, settings, store, feed, log)
+        for module in _modules(fronts):
+            arguments = (module, "--config", str(file))
+            catalogue.processes[module] = stack.enter_context(running_module(arguments, folder))
+        if "mitmproxy" in fronts:
+            catalogue.fronts["mitmproxy"] = stack.enter_context(_mitmproxy(catalogue))
+        if "envoy" in fronts:
+            catalogue.fronts["envoy"] = stack.enter_context(_envoy(catalogue))
+        wait_until(
+            lambda: accepts(settings.companion.listen),
+            catalogue.processes["lychgate.web"],
+            60,
+        )
+        yield catalogue
+
+
+def _modules(fronts: tuple[str, ...]) -> tuple[str, ...]:
+    return ("lychgate.web", "extauthz") if "envoy" in fronts else ("lychgate.web",)
+
+
+@contextmanager
+def _envoy(catalogue: Catalogue) -> Iterator[Proxy]:
+    layout = layout_of(catalogue.settings, f"127.0.0.1:{free_port()}")
+    decision = catalogue.processes["extauthz"]
+    wait_until(lambda: all(map(accepts, catalogue.settings.extauthz.endpoints)), decision, 60)
+    with running_envoy(layout, catalogue.folder, catalogue.log) as envoy:
+        front = Proxy(envoy.url, catalogue.log, "envoy")
+        # Envoy sends nobody to the decision server before its first health check.
+        probe = b"GET /public/ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+        wait_for(lambda: front.send_raw(probe).status == 200)
+        yield front
+
+
+@contextmanager
+def _mitmproxy(catalogue: Catalogue) -> Iterator[Proxy]:
+    listen = f"127.0.0.1:{free_port()}"
+    confdir = str(catalogue.folder / "mitmproxy")
+    arguments = ("addon", "--config", str(catalogue.file), "--listen", listen)
+    with running_module((*arguments, "--confdir", confdir), catalogue.folder) as process:
+        catalogue.processes["addon"] = process
+        wait_until(lambda: accepts(listen), process, 60)
+        yield Proxy(f"http://{listen}", catalogue.log, "mitmproxy")

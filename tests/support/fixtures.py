@@ -1,0 +1,28 @@
+"""What several folders of tests share while a test run lasts: started when first asked for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.both import Both
+from tests.support.catalogue import Catalogue, running_catalogue
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    """The installation of the security catalogue behind both proxies, started once.
+
+    Whatever the tests did: no process may have met an exception it did not expect, and nothing
+    that was written down may hold a secret.
+    """
+    with running_catalogue(tmp_path_factory.mktemp("catalogue")) as running:
+        yield running
+        output = running.output()
+    assert "Traceback" not in output, output[output.index("Traceback") :][:4000]
+    assert running.secrets_in(output) == []
+
+
+@pytest.fixture
+def both(catalogue: Catalogue) -> Both:
+    """Both proxies of that installation."""
+    return Both(catalogue)
