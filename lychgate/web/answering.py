@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
+from urllib.parse import unquote
 
-from lychgate.core.request import Address, address
-from lychgate.core.urls import CLIENT_IP_HEADER, canonical_host, team_host
+from lychgate.core.certificates import read_certificate
+from lychgate.core.request import Address, ClientCertificate, address
+from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, canonical_host, team_host
 from lychgate.errors import LychgateError
 from lychgate.pages import ErrorPage, InvalidSessionPage, problem_answer
 from lychgate.store.base import StoreFull, StoreUnavailable
@@ -21,6 +23,9 @@ from lychgate.web.services import Services
 
 MAX_HEADERS = 100
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+_RETRY_AFTER = {429: "300", 503: "5"}
+"""Seconds after which another try makes sense."""
 
 log = logging.getLogger("lychgate.web")
 
@@ -71,7 +76,7 @@ class Desk:
             reply = found.endpoint.handler(request, self.services)
         except _Refused as refused:
             reply = self._error_page(incoming, id, refused.status, "", "")
-            reply = Reply(reply.status, (*reply.headers, *refused.headers), body=reply.body)
+            reply = reply.with_headers(*refused.headers)
         except LychgateError as error:
             reply = self._failed(incoming, id, error)
         except Exception:
@@ -119,6 +124,7 @@ class Desk:
             client_ip=client_ip,
             fresh=self.services.token(),
             country=self.services.country(client_ip),
+            certificate=self._certificate(incoming),
             body=incoming.body,
             argument=argument,
         )
@@ -129,6 +135,13 @@ class Desk:
         if not self._is_proxy(peer) or CLIENT_IP_HEADER not in incoming.headers:
             return peer
         return address(incoming.one(CLIENT_IP_HEADER))
+
+    def _certificate(self, incoming: Incoming) -> ClientCertificate | None:
+        """The client's certificate, which our proxy names only after validating it."""
+        encoded = incoming.one(CLIENT_CERT_HEADER)
+        if not encoded or not self._is_proxy(address(incoming.peer)):
+            return None
+        return read_certificate(unquote(encoded), valid=True)
 
     def _is_proxy(self, peer: Address | None) -> bool:
         return peer is not None and any(peer in network for network in self._trusted)
@@ -150,9 +163,10 @@ class Desk:
             case _:
                 reply = self._error_page(incoming, id, 500, "", error.code)
         level = logging.ERROR if reply.status >= 500 else logging.INFO
-        event = {"request_id": id, "code": error.code, "status": reply.status}
+        event = {"request_id": id, "code": error.code, "status": reply.status, "hint": error.hint}
         log.log(level, "%s", error.message, extra={"event": event})
-        return reply
+        wait = _RETRY_AFTER.get(reply.status)
+        return reply if wait is None else reply.with_headers(("retry-after", wait))
 
     def _error_page(
         self, incoming: Incoming, id: str, status: int, message: str, code: str

@@ -111,7 +111,7 @@ def _judge(request: WebRequest, services: Services, entrance: Entrance) -> _Read
 def _let_in(services: Services, entrance: Entrance, ready: _Ready, admitted: Admitted) -> Reply:
     cookies = _cookies(services, ready, admitted)
     visit, snapshot = entrance.visit, ready.moment.snapshot
-    hop = next_hop(services, snapshot, visit.chain) if visit.chain else None
+    hop = next_hop(services, snapshot, visit.chain, entrance.session)
     if hop is not None:
         return redirect(hop, *cookies)
     target = safe_return(visit.path)

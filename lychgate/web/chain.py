@@ -1,7 +1,8 @@
 """Eager cookies: one login gives a browser its cookie on every concrete host of an application.
 
 The hosts are visited one after another through their own login, so that each ties the hand-over
-to its own `CF_AppSession`; the host asked for comes last. What is left to visit travels sealed.
+to its own `CF_AppSession`; the host asked for comes last. What is left to visit travels sealed
+and names the login it was made for.
 """
 
 from lychgate.core.snapshot import CompiledApp, Snapshot
@@ -13,7 +14,9 @@ MAX_HOSTS = 5
 """Each host costs three redirects and browsers follow about twenty."""
 
 
-def first_hop(services: Services, snapshot: Snapshot, app: CompiledApp, visit: Visit) -> str | None:
+def first_hop(
+    services: Services, snapshot: Snapshot, app: CompiledApp, visit: Visit, session: str
+) -> str | None:
     """Where to go before the host asked for; None when there is nothing to chain."""
     if not app.app.cookie.eager:
         return None
@@ -25,7 +28,7 @@ def first_hop(services: Services, snapshot: Snapshot, app: CompiledApp, visit: V
     hosts = list(reversed(concrete.items()))
     if not hosts or len(hosts) >= MAX_HOSTS:
         return None
-    return _hop(services, snapshot, [*hosts, (visit.host, visit.path)])
+    return _hop(services, snapshot, [*hosts, (visit.host, visit.path)], session)
 
 
 def _start(pattern: str) -> str:
@@ -33,14 +36,22 @@ def _start(pattern: str) -> str:
     return (head[: head.rindex("/") + 1] if star else head) or "/"
 
 
-def next_hop(services: Services, snapshot: Snapshot, chain: str) -> str | None:
+def is_underway(services: Services, chain: str, session: str) -> bool:
+    """Whether this visit is a hop of a chain that this login began."""
+    opened = open_sealed(services, Use.NEXT, chain)
+    return opened is not None and opened.payload["n"] == session
+
+
+def next_hop(services: Services, snapshot: Snapshot, chain: str, session: str) -> str | None:
     """Where to go after this host; None when the chain ends here."""
     opened = open_sealed(services, Use.NEXT, chain)
-    left = [(str(host), str(path)) for host, path in opened.payload["l"]] if opened else []
-    return _hop(services, snapshot, left) if left else None
+    if opened is None or opened.payload["n"] != session:
+        return None
+    left = [(str(host), str(path)) for host, path in opened.payload["l"]]
+    return _hop(services, snapshot, left, session) if left else None
 
 
-def _hop(services: Services, snapshot: Snapshot, left: list[tuple[str, str]]) -> str:
+def _hop(services: Services, snapshot: Snapshot, left: list[tuple[str, str]], session: str) -> str:
     (host, path), *rest = left
-    sealed = close(services, Use.NEXT, {"l": rest}, "")
+    sealed = close(services, Use.NEXT, {"l": rest, "n": session}, "")
     return app_login_url(snapshot, host, redirect_url=path, next=sealed)

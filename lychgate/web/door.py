@@ -21,7 +21,7 @@ from lychgate.pages import DeniedPage, custom_answer, web_link
 from lychgate.store.base import AuditEvent, Session
 from lychgate.web.asking import ask_purpose
 from lychgate.web.browser import team_browser
-from lychgate.web.chain import first_hop
+from lychgate.web.chain import first_hop, is_underway
 from lychgate.web.choice import choose_url, log_in
 from lychgate.web.errors import NotFound
 from lychgate.web.evaluation import ask_all
@@ -114,11 +114,11 @@ def _admitted(
     admitted: Admitted,
 ) -> Reply:
     snapshot = services.current()
-    if not entrance.visit.chain:
+    if not is_underway(services, entrance.visit.chain, session.nonce):
         event = _event(services, "login", app, session)
         record(request, services, replace(event, allowed=True, policy=admitted.policy))
-        hop = first_hop(services, snapshot, app, entrance.visit) if admitted.duration else None
-        if hop is not None:
+        hop = first_hop(services, snapshot, app, entrance.visit, session.nonce)
+        if hop is not None and admitted.duration:
             return onward(request, services, hop)
     return onward(request, services, hand_over_url(services, snapshot, entrance))
 

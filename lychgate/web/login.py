@@ -37,5 +37,4 @@ def team_login(request: WebRequest, services: Services) -> Reply:
         reply = log_in(request, services, visit)
     else:
         reply = enter(request, services, Entrance(visit, session.nonce, fresh=False), session)
-    headers = (*reply.headers, *visit_headers(snapshot, visit))
-    return Reply(reply.status, headers, reply.cookies, reply.body)
+    return reply.with_headers(*visit_headers(snapshot, visit))

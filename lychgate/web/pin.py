@@ -182,8 +182,7 @@ def redeem_code(request: WebRequest, services: Services) -> Reply:
         reason=f"pin_{result.status}",
     )
     record(request, services, event)
-    page = _code_page(request, services, state, _MESSAGES[result.status])
-    return Reply(403, page.headers, page.cookies, page.body)
+    return _code_page(request, services, state, _MESSAGES[result.status]).with_status(403)
 
 
 def _open(request: WebRequest, services: Services, text: str) -> PinState:

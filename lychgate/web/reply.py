@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lychgate.core.decision import HeaderList, SetCookie
@@ -22,7 +22,15 @@ class Reply:
 
     def adding(self, *cookies: SetCookie) -> "Reply":
         """This answer with more cookies."""
-        return Reply(self.status, self.headers, (*self.cookies, *cookies), self.body)
+        return replace(self, cookies=(*self.cookies, *cookies))
+
+    def with_headers(self, *headers: tuple[str, str]) -> "Reply":
+        """This answer with more headers."""
+        return replace(self, headers=(*self.headers, *headers))
+
+    def with_status(self, status: int) -> "Reply":
+        """This answer with another status."""
+        return replace(self, status=status)
 
 
 def redirect(location: str, *cookies: SetCookie) -> Reply:

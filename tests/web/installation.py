@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from httpx2 import Response as Shown
+from httpx2 import Response
 from starlette.requests import Request as AsgiRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
+from starlette.responses import Response as AsgiResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
@@ -25,12 +26,16 @@ from lychgate.core.urls import CLIENT_IP_HEADER
 from lychgate.gate import Forward, Gate, ToCompanion, View
 from lychgate.geo import Countries
 from lychgate.mail import Message
-from lychgate.runtime import compiler
+from lychgate.runtime import setting
+from lychgate.store.compiling import compiler
 from lychgate.store.feed import Feed
 from lychgate.store.sql import open_store
 from lychgate.web.app import companion
 from lychgate.web.composition import services_of
 from lychgate.web.services import Services
+
+type Shown = Response
+"""What a browser got."""
 
 TEAM = "https://team.example.net"
 MASTER_KEY = "00" * 32
@@ -85,7 +90,7 @@ class Installation:
         self.store = open_store(
             f"sqlite:///{folder}/lychgate.db",
             to_model,
-            compiler(self.settings),
+            compiler(setting(self.settings)),
             self.clock,
             environment={"LYCHGATE_MASTER_KEY": MASTER_KEY},
         )
@@ -146,7 +151,7 @@ class Installation:
             case Forward():
                 await JSONResponse(_received(asgi, outcome))(scope, receive, send)
             case Answer():
-                response = Response(outcome.body, outcome.status)
+                response = AsgiResponse(outcome.body, outcome.status)
                 for name, value in outcome.headers:
                     response.headers.append(name, value)
                 await response(scope, receive, send)
@@ -239,7 +244,7 @@ class Browser:
     def go_on(self, page: Shown) -> Shown:
         """Follow a page that goes on by itself."""
         found = re.search(r'http-equiv="refresh" content="0; ?url=([^"]+)"', page.text)
-        return self.get(_unescape(found[1])) if found else page
+        return self.get(str(page.url.join(_unescape(found[1])))) if found else page
 
     def log_in(self, url: str, email: str = "alice@example.com") -> Shown:
         """Open a protected URL and log in by one-time PIN."""

@@ -8,6 +8,7 @@ import pytest
 
 from lychgate.core.session import hash_app_session
 from lychgate.core.tokens import sign
+from tests.web.configs import BASE
 from tests.web.installation import TEAM, Browser, Installation
 
 WIKI = "https://wiki.example.com"
@@ -99,8 +100,6 @@ def test_hand_over_after_logout_sets_no_cookie(
 def test_hand_over_after_the_rules_changed_judges_by_the_new_ones(
     installation: Installation, logged_in: Browser
 ) -> None:
-    from tests.web.configs import BASE
-
     url = hand_over(logged_in)
     rule = "include: [{email_domain: {domain: example.com}}]"
     installation.configure(BASE.replace(rule, "include: [{email: {email: bob@example.com}}]"))
@@ -111,8 +110,6 @@ def test_hand_over_after_the_rules_changed_judges_by_the_new_ones(
 def test_a_token_is_never_issued_in_the_second_of_a_change_that_concerns_it(
     installation: Installation, logged_in: Browser
 ) -> None:
-    from tests.web.configs import BASE
-
     url = hand_over(logged_in)
     changed_at = int(installation.clock().timestamp())
     installation.configure(BASE.replace("name: staff,", "name: staff, session_duration: 2h,"))
@@ -151,7 +148,10 @@ resources:
       session_duration: 30m
       destinations: [{type: public, uri: one.example.com}]
       policies:
-        - {name: a, decision: allow, include: [{email: {email: a@example.com}}], session_duration: 10m}
+        - name: a
+          decision: allow
+          include: [{email: {email: a@example.com}}]
+          session_duration: 10m
         - {name: b, decision: allow, include: [{everyone: {}}]}
     - name: Zero
       type: self_hosted

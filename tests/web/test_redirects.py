@@ -5,8 +5,10 @@ import random
 from urllib.parse import quote, urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 
 from lychgate.core.model import Team
+from lychgate.core.urls import app_origin
 from lychgate.web.logout import return_url
 from tests.web.installation import TEAM, Browser, Installation
 
@@ -148,8 +150,6 @@ def test_L10_our_links_never_come_from_the_request(
 
 
 def test_L10_an_unknown_host_is_refused_by_the_companion(installation: Installation) -> None:
-    from starlette.testclient import TestClient
-
     for host in ("evil.example", "wiki.example.com.evil.example", "", "a b", "wiki.example.com@x"):
         client = TestClient(installation.companion, base_url="https://wiki.example.com")
         answer = client.get("/cdn-cgi/access/certs", headers={"host": host})
@@ -157,7 +157,5 @@ def test_L10_an_unknown_host_is_refused_by_the_companion(installation: Installat
 
 
 def test_a_team_with_a_port_writes_it_everywhere() -> None:
-    from lychgate.core.urls import app_origin
-
     team = Team("http://127.0.0.1:8080", "http", 8080)
     assert app_origin(team, "wiki.localhost") == "http://wiki.localhost:8080"

@@ -3,7 +3,9 @@
 import jwt
 import pytest
 
+from lychgate.core.keys import new_signing_key
 from lychgate.core.tokens import sign
+from lychgate.store.base import AuditFilter
 from tests.web.configs import BASE
 from tests.web.installation import TEAM, Browser, Installation
 
@@ -240,7 +242,7 @@ def test_the_published_keys_verify_an_assertion_across_a_rotation(
     installation.catch_up()
     keys = jwt.PyJWKSet.from_dict(browser.get(f"{TEAM}/cdn-cgi/access/certs").json())
     key = keys[jwt.get_unverified_header(token)["kid"]]
-    options = {"verify_exp": False, "verify_aud": False, "verify_iat": False}
+    options = dict.fromkeys(("verify_exp", "verify_aud", "verify_iat", "verify_nbf"), False)
     claims = jwt.decode(token, key, ["RS256"], options=options, issuer=TEAM)  # type: ignore[arg-type]
     assert claims["email"] == "alice@example.com"
 
@@ -261,8 +263,6 @@ def test_two_team_sessions_of_different_people_count_for_neither(
 def test_a_session_of_the_same_claims_signed_by_another_key_is_nobody(
     installation: Installation, browser: Browser
 ) -> None:
-    from lychgate.core.keys import new_signing_key
-
     browser.log_in(f"{WIKI}/")
     token = browser.cookie("CF_Authorization", "team.example.net") or ""
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -284,8 +284,6 @@ def test_the_root_of_the_team_shows_the_applications_somebody_may_enter(
 
 
 def test_audit_tells_login_refusal_and_logout(installation: Installation, browser: Browser) -> None:
-    from lychgate.store.base import AuditFilter
-
     browser.log_in(f"{WIKI}/")
     browser.get(f"{ADMIN}/")
     browser.get(f"{TEAM}/cdn-cgi/access/logout")
