@@ -48,7 +48,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> None:
             command, lambda index: is_serving(endpoints[index], SERVICE), len(endpoints)
         ).run()
     else:
-        _work(settings, options.worker, options.metrics)
+        _work(settings, options.worker, options.metrics or settings.extauthz.metrics)
 
 
 def _work(settings: Settings, index: int | None, metrics: str | None) -> None:
@@ -58,7 +58,7 @@ def _work(settings: Settings, index: int | None, metrics: str | None) -> None:
             signal.signal(name, lambda _number, _frame: worker.stop())
         if index is not None:
             when_orphaned(worker.stop)
-        with serve_metrics(metrics, index or 0, runtime.ready):
+        with serve_metrics(metrics, index or 0, runtime.ready, runtime.access_log.metrics):
             worker.start()
             worker.run()
 

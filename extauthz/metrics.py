@@ -17,14 +17,19 @@ class CannotServeMetrics(LychgateError):
 
 
 @contextmanager
-def serve_metrics(listen: str | None, index: int, ready: Callable[[], bool]) -> Iterator[None]:
-    """Serve `/healthz`, `/readyz` and `/metrics` on a port of the worker's own, counted on."""
+def serve_metrics(
+    listen: str | None, index: int, ready: Callable[[], bool], counted: Callable[[], bytes]
+) -> Iterator[None]:
+    """Serve `/healthz`, `/readyz` and `/metrics` on a port of the worker's own, counted on.
+
+    `counted` is what the gate counted, in the text format of Prometheus.
+    """
     if listen is None:
         yield
         return
     host, _, port = listen.rpartition(":")
     try:
-        server = ThreadingHTTPServer((host, int(port) + index), _handler(ready))
+        server = ThreadingHTTPServer((host, int(port) + index), _handler(ready, counted))
     except (OSError, ValueError) as error:
         raise CannotServeMetrics(f"cannot listen on `{listen}`") from error
     server.daemon_threads = True
@@ -36,7 +41,9 @@ def serve_metrics(listen: str | None, index: int, ready: Callable[[], bool]) -> 
         server.server_close()
 
 
-def _handler(ready: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    ready: Callable[[], bool], counted: Callable[[], bytes]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
@@ -50,7 +57,7 @@ def _handler(ready: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
                 case "/readyz":
                     self._send(503, b"not ready\n", "text/plain")
                 case "/metrics":
-                    self._send(200, generate_latest(), CONTENT_TYPE_LATEST)
+                    self._send(200, generate_latest() + counted(), CONTENT_TYPE_LATEST)
                 case _:
                     self._send(404, b"", "text/plain")
 

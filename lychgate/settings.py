@@ -43,6 +43,11 @@ class ExtAuthz:
     """`HOST:PORT` or `unix:/path`: one for each worker, or one from which the others follow."""
     workers: int = 1
     """Number of processes."""
+    metrics: str = ""
+    """`HOST:PORT` of `/healthz`, `/readyz` and `/metrics` of the first worker; empty: none.
+
+    The next workers count the port on.
+    """
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -76,7 +81,7 @@ class Log:
 
     format: LogFormat = LogFormat.AUTO
     level: LogLevel = LogLevel.INFO
-    allow: bool = True
+    allow: bool = False
     """Whether each plain allow is a line."""
     bypass: bool = False
     """Whether each bypass is a line."""

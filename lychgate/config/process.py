@@ -130,6 +130,7 @@ class ExtAuthzBody(Wire):
         list[AnyListen], BeforeValidator(_listed), Field(min_length=1, max_length=256)
     ] = Field(default=["127.0.0.1:9001"])
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    metrics: Listen | None = None
 
 
 class HealthBody(Wire):
@@ -153,7 +154,7 @@ class LogBody(Wire):
 
     format: Annotated[LogFormat, Lower] = LogFormat.AUTO
     level: Annotated[LogLevel, Lower] = LogLevel.INFO
-    allow: Flag = True
+    allow: Flag = False
     bypass: Flag = False
 
 
@@ -226,7 +227,7 @@ def _companion(body: CompanionBody) -> Companion:
 
 def _extauthz(body: ExtAuthzBody) -> ExtAuthz:
     workers = body.workers if body.workers is not None else len(body.listen)
-    return ExtAuthz(tuple(body.listen), max(workers, len(body.listen)))
+    return ExtAuthz(tuple(body.listen), max(workers, len(body.listen)), body.metrics or "")
 
 
 def _path(text: str | None, folder: Path) -> Path | None:
