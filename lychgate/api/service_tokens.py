@@ -1,5 +1,6 @@
 """The wire shape of service tokens, and what the store keeps of their secrets."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -11,8 +12,13 @@ _SHA256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 def _lifetime(text: str) -> str:
-    if text != "forever" and parse_duration(text) is None:
+    if text == "forever":
+        return text
+    life = parse_duration(text)
+    if life is None:
         raise ValueError(f"`{text[:40]}` is neither `forever` nor a duration such as `8760h`")
+    if life <= timedelta():
+        raise ValueError(f"`{text[:40]}` must be more than nothing")
     return text
 
 

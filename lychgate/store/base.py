@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from lychgate.core.identity import Identity
 from lychgate.core.keys import Keyring
-from lychgate.core.model import AppId, ApprovalGroup, PolicyId, Records, Revocation
+from lychgate.core.model import AppId, ApprovalGroup, PolicyId, Records, Revocation, TokenId
 from lychgate.errors import LychgateError
+from lychgate.store.oauthbase import OAuthStore
 
 LONGEST_LIFE = timedelta(days=400)
 """No token of ours outlives this; a revocation without a nearer end is kept as long."""
@@ -189,6 +190,9 @@ class Sessions(Protocol):
 
     def get(self, nonce: str) -> Session | None:
         """A login that is neither ended nor over."""
+
+    def not_ended(self, nonce: str) -> Session | None:
+        """A login that was not ended, even when its time is over: a grant may outlast it."""
 
     def by_email(self, email: str) -> tuple[Session, ...]:
         """Logins of an address that are still good, newest first."""
@@ -450,6 +454,16 @@ class AuditLog(Protocol):
         """Forget older lines; how many they were."""
 
 
+class TokenUses(Protocol):
+    """When service tokens were last used; written now and then, never with each request."""
+
+    def note(self, seen: Mapping[TokenId, datetime]) -> None:
+        """Remember uses; an earlier one never replaces a later."""
+
+    def last(self) -> Mapping[TokenId, datetime]:
+        """The last use of every token that was ever used."""
+
+
 class Store(Protocol):
     """All that outlives a process."""
 
@@ -471,6 +485,10 @@ class Store(Protocol):
     def purposes(self) -> Purposes: ...
     @property
     def audit(self) -> AuditLog: ...
+    @property
+    def oauth(self) -> OAuthStore: ...
+    @property
+    def token_uses(self) -> TokenUses: ...
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, update
 
 from lychgate.store import tables
+from lychgate.store.base import Kind
 from lychgate.store.keyrows import retire
 from lychgate.store.objects import lock_revision, next_revision
 from lychgate.store.onetime import COUNTED
@@ -13,6 +14,7 @@ _SKEW = timedelta(minutes=5)
 """How far the clocks of two machines may be apart."""
 _WEEK = timedelta(days=7)
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 
 
 def prune(connection: Connection, now: datetime) -> int:
@@ -25,6 +27,9 @@ def prune(connection: Connection, now: datetime) -> int:
     purposes, sessions = tables.purposes, tables.sessions
     orphaned = delete(purposes).where(purposes.c.session.not_in(select(sessions.c.nonce)))
     dropped += connection.execute(orphaned).rowcount
+    uses, objects = tables.token_uses, tables.objects
+    tokens = select(objects.c.id).where(objects.c.kind == Kind.SERVICE_TOKEN)
+    dropped += connection.execute(delete(uses).where(uses.c.token.not_in(tokens))).rowcount
     dropped += _bury(connection, now - _WEEK)
     return dropped + retire(connection, now, lambda: next_revision(connection))
 
@@ -35,13 +40,24 @@ def _expired(now: datetime) -> tuple[tuple[Table, ColumnElement[bool]], ...]:
         (tables.one_time, tables.one_time.c.expires_at < now - _SKEW),
         (tables.pins, (pins.expires_at < now) & (pins.created_at < now - COUNTED)),
         (tables.revocations, tables.revocations.c.expires_at < now - _SKEW),
-        (tables.sessions, tables.sessions.c.expires_at < now - _WEEK),
+        (tables.oauth_clients, tables.oauth_clients.c.expires_at < now - _SKEW),
+        (tables.oauth_grants, tables.oauth_grants.c.expires_at < now - _DAY),
+        (tables.oauth_codes, tables.oauth_codes.c.expires_at < now - _DAY),
+        (tables.oauth_consents, tables.oauth_consents.c.expires_at < now - _SKEW),
+        (tables.oauth_devices, tables.oauth_devices.c.expires_at < now - _HOUR),
+        (tables.sessions, _over(now - _WEEK)),
         (
             tables.approvals,
             (approvals.expires_at < now - _DAY)
             & or_(approvals.granted_until.is_(None), approvals.granted_until < now - _DAY),
         ),
     )
+
+
+def _over(before: datetime) -> ColumnElement[bool]:
+    """Logins that nothing goes back to any more: a grant keeps the identity it is judged by."""
+    sessions, grants = tables.sessions.c, tables.oauth_grants.c
+    return (sessions.expires_at < before) & sessions.nonce.not_in(select(grants.session))
 
 
 def _bury(connection: Connection, before: datetime) -> int:

@@ -29,6 +29,7 @@ from lychgate.store.keyrows import add_signing, have_keys, make_first, read_keyr
 from lychgate.store.listening import Bell, bell_for
 from lychgate.store.migrations import migrate
 from lychgate.store.mirror import Mirror
+from lychgate.store.oauthrows import SqlOAuth
 from lychgate.store.objects import (
     counter,
     lock_revision,
@@ -41,6 +42,7 @@ from lychgate.store.onetime import SqlOneTime, SqlPins
 from lychgate.store.people import SqlSessions, SqlUsers
 from lychgate.store.revoked import SqlRevocations
 from lychgate.store.sealing import KeyPlace, MasterKey
+from lychgate.store.uses import SqlTokenUses
 from lychgate.store.writing import read_secrets
 
 _CHECK = "seal_check"
@@ -154,6 +156,8 @@ class SqlStore[S]:
         self.approvals = SqlApprovals(database)
         self.purposes = SqlPurposes(database, clock)
         self.audit = SqlAuditLog(database)
+        self.oauth = SqlOAuth.over(database, bell)
+        self.token_uses = SqlTokenUses(database)
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""

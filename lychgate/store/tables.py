@@ -253,6 +253,15 @@ purposes = Table(
     Column("recorded_at", Instant, nullable=False),
 )
 
+token_uses = Table(
+    "token_uses",
+    metadata,
+    # A service token's id; the row goes when the token is gone.
+    Column("token", Words, primary_key=True),
+    # To the minute: decision servers write now and then, not with each request.
+    Column("last_used_at", Instant, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -277,4 +286,97 @@ audit = Table(
     Column("revision", BigInteger),
     # Secrets are taken out before anything gets here.
     Column("details", Document, nullable=False),
+)
+
+oauth_clients = Table(
+    "oauth_clients",
+    metadata,
+    # Random; public knowledge.
+    Column("id", Text, primary_key=True),
+    # Hashed: the client secret. Null for public clients.
+    Column("secret_hash", LargeBinary),
+    # What the client registered (RFC 7591), as it is told back.
+    Column("metadata", Document, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # Soon while it was never used, later after each use; the row is dropped.
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("last_used_at", Instant),
+)
+
+oauth_grants = Table(
+    "oauth_grants",
+    metadata,
+    # Random; part of refresh tokens, which a keyed hash protects. No token is kept.
+    Column("id", Text, primary_key=True),
+    # `managed` or `saas`.
+    Column("kind", Text, nullable=False),
+    # A registered client, the URL of a client metadata document, or a SaaS application's client.
+    Column("client", Words, nullable=False, index=True),
+    Column("app", Words, nullable=False, index=True),
+    Column("subject", Words, nullable=False, index=True),
+    Column("email", Words, nullable=False),
+    # The login it goes back to, whose row is kept as long as this one.
+    Column("session", Words, nullable=False, index=True),
+    Column("resource", Words, nullable=False),
+    Column("scope", Words, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # Fixed; the row is dropped a day later.
+    Column("expires_at", Instant, nullable=False, index=True),
+    # Which refresh token is the good one, and since when.
+    Column("generation", Integer, nullable=False),
+    Column("rotated_at", Instant),
+    Column("revoked_at", Instant),
+    # What else its kind needs.
+    Column("details", Document, nullable=False),
+)
+
+oauth_codes = Table(
+    "oauth_codes",
+    metadata,
+    # Hashed: the code.
+    Column("digest", LargeBinary, primary_key=True),
+    # The grant it will become.
+    Column("grant", Document, nullable=False),
+    # What the redemption must repeat; empty when it was not sent.
+    Column("redirect_uri", Words, nullable=False),
+    # S256 challenge, empty for none.
+    Column("challenge", Words, nullable=False),
+    # The row stays a day longer, so that a replay is recognised.
+    Column("expires_at", Instant, nullable=False, index=True),
+    Column("used_at", Instant),
+)
+
+oauth_consents = Table(
+    "oauth_consents",
+    metadata,
+    Column("subject", Words, primary_key=True),
+    Column("client", Words, primary_key=True),
+    Column("app", Words, primary_key=True),
+    Column("redirect_host", Words, primary_key=True),
+    Column("given_at", Instant, nullable=False),
+    # The end of the grant it was given for; the row is dropped.
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+oauth_devices = Table(
+    "oauth_devices",
+    metadata,
+    # Hashed: the device code.
+    Column("device", LargeBinary, primary_key=True),
+    # Hashed: the user code.
+    Column("user", LargeBinary, nullable=False, unique=True),
+    Column("client", Words, nullable=False),
+    Column("app", Words, nullable=False),
+    Column("resource", Words, nullable=False),
+    Column("scope", Words, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # The row is dropped an hour later.
+    Column("expires_at", Instant, nullable=False, index=True),
+    # Seconds between two polls; grows with impatience.
+    Column("interval", Integer, nullable=False),
+    Column("polled_at", Instant),
+    # `waiting`, `allowed`, `refused` or `used`.
+    Column("state", Text, nullable=False),
+    # What the person allowed; JSON null before.
+    Column("grant", Document, nullable=False),
 )
