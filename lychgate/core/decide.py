@@ -168,7 +168,8 @@ def _target(request: Request, host: str, snapshot: Snapshot) -> Target | None:
 def _unmatched(request: Request, host: str, target: Target, snapshot: Snapshot) -> Allow | Deny:
     organization = snapshot.organization
     exempted = any(
-        host == zone or host.endswith("." + zone) for zone in organization.exempted_hosts
+        host == zone or host.endswith("." + zone)
+        for zone in map(str.lower, organization.exempted_hosts)
     )
     if organization.deny_unmatched_requests and not exempted:
         return Deny(Because(Reason.NO_APPLICATION, detail=host), 403)
@@ -236,7 +237,7 @@ class _Case:
         if decision is not None:
             return decision
         preflight = self._preflight()
-        return self._by_person(machine.service) if preflight is None else preflight
+        return self._by_person(machine) if preflight is None else preflight
 
     def _is_public(self) -> bool:
         entry = self.route.entry
@@ -371,10 +372,12 @@ class _Case:
         headers = preflight_headers(cors, request)
         return Respond(self._because(Reason.PREFLIGHT_ANSWERED), 200, headers)
 
-    def _by_person(self, service: ServiceToken | None) -> Decision:
+    def _by_person(self, machine: _Machine) -> Decision:
         held = self.reader.session(self.request, self.cookies)
         if isinstance(held, NoSession):
-            return self._without_session(held, service)
+            linked = machine.linked is not None
+            none = NoSession(Reason.LINKED_TOKEN_NOT_ALLOWED) if linked else held
+            return self._without_session(none, machine.service)
         token = held.token
         if not token.subject:
             return self._by_service_cookie(held)
@@ -467,6 +470,8 @@ class _Case:
                 self.cookies,
             )
         reason = Reason.BLOCKED if verdict.action else Reason.NO_POLICY_MATCHED
+        if none.reason is Reason.LINKED_TOKEN_NOT_ALLOWED and not verdict.action:
+            reason = none.reason
         status = 403
         if not self.compiled.offers_login and self.app.service_auth_401:
             status = 401
