@@ -6,9 +6,11 @@ import pkgutil
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import click
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -30,7 +32,9 @@ type Parts = dict[str, str]
 
 def parts() -> Parts:
     """Every generated part by its name."""
-    return {"commands": _commands(), "programs": _programs(), "errors": _errors()}
+    with ThreadPoolExecutor() as threads:
+        programs = threads.submit(_programs)
+        return {"commands": _commands(), "errors": _errors(), "programs": programs.result()}
 
 
 def environment() -> dict[str, str]:
@@ -58,9 +62,7 @@ def options(words: tuple[str, ...]) -> list[str]:
     return [name for name in declared if name.startswith("--")]
 
 
-def _walk(
-    words: tuple[str, ...], command: click.Command
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def _walk(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     yield words, command
     for name, inner in getattr(command, "commands", {}).items():
         yield from _walk((*words, name), inner)
@@ -74,10 +76,12 @@ def _commands() -> str:
 
 
 def _programs() -> str:
-    return "".join(
-        _help_section("###", f"python -m {module}", _output((sys.executable, "-m", module, "--help")))
-        for module in _PROGRAMS
-    )
+    with ThreadPoolExecutor() as threads:
+        helps = threads.map(lambda module: _output("-m", module, "--help"), _PROGRAMS)
+        return "".join(
+            _help_section("###", f"python -m {module}", text)
+            for module, text in zip(_PROGRAMS, helps, strict=True)
+        )
 
 
 def _help_section(level: str, name: str, text: str) -> str:
@@ -87,14 +91,15 @@ def _help_section(level: str, name: str, text: str) -> str:
 def help_of(words: tuple[str, ...]) -> str:
     """What `--help` of a command prints."""
     if words == ("envoy-config",):
-        return _output((sys.executable, "-m", "lychgate", *words, "--help"))
+        return _output("-m", "lychgate", *words, "--help")
     result = CliRunner(env=environment()).invoke(app, [*words, "--help"], prog_name="lychgate")
     if result.exit_code != 0:
         raise RuntimeError(result.output)
     return tidy(result.output)
 
 
-def _output(command: tuple[str, ...]) -> str:
+def _output(*arguments: str) -> str:
+    command = (sys.executable, *arguments)
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True, check=True, timeout=60
     )
@@ -106,9 +111,14 @@ def error_classes() -> list[type[LychgateError]]:
     for package in _PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             if not _QUIET.search(module.name):
-                importlib.import_module(module.name)
-    found = {LychgateError, *_below(LychgateError)}
-    ours = [one for one in found if one.__module__.split(".")[0] in ("lychgate", "addon", "extauthz")]
+                with warnings.catch_warnings():
+                    # What libraries say of each other while they are imported is not our subject.
+                    warnings.simplefilter("ignore")
+                    importlib.import_module(module.name)
+    found: set[type[LychgateError]] = {LychgateError, *_below(LychgateError)}
+    ours = [
+        one for one in found if one.__module__.split(".")[0] in ("lychgate", "addon", "extauthz")
+    ]
     return sorted(ours, key=lambda one: (one.code, one.__module__))
 
 

@@ -70,7 +70,7 @@ def row(text: str, name: str) -> list[str]:
     """The cells of the row of that name."""
     for line in prose(text).splitlines():
         if line.startswith(f"| `{name}`"):
-            return [cell.strip() for cell in line.strip("|").split(" | ")]
+            return [cell.strip() for cell in line.strip("|").split("|")]
     raise LookupError(f"no row `{name}`")
 
 
