@@ -51,7 +51,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> None:
         _work(settings, options.worker, options.metrics or settings.extauthz.metrics)
 
 
-def _work(settings: Settings, index: int | None, metrics: str | None) -> None:
+def _work(settings: Settings, index: int | None, metrics: str) -> None:
     with open_runtime(settings) as runtime:
         worker = Worker(settings.extauthz.endpoints[index or 0], runtime.gate, runtime.ready)
         for name in (signal.SIGTERM, signal.SIGINT):

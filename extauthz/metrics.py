@@ -18,13 +18,13 @@ class CannotServeMetrics(LychgateError):
 
 @contextmanager
 def serve_metrics(
-    listen: str | None, index: int, ready: Callable[[], bool], counted: Callable[[], bytes]
+    listen: str, index: int, ready: Callable[[], bool], counted: Callable[[], bytes]
 ) -> Iterator[None]:
     """Serve `/healthz`, `/readyz` and `/metrics` on a port of the worker's own, counted on.
 
-    `counted` is what the gate counted, in the text format of Prometheus.
+    Empty: nowhere. `counted` is what the gate counted, in the text format of Prometheus.
     """
-    if listen is None:
+    if not listen:
         yield
         return
     host, _, port = listen.rpartition(":")
