@@ -1,14 +1,16 @@
 """Composes what every process that decides needs: settings to store, feed and gate."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from lychgate.api import to_model
-from lychgate.audit import AccessLog
+from lychgate.audit import AccessLog, AuditTrail
+from lychgate.core.events import AccessEvent
+from lychgate.clock import clock
 from lychgate.core.model import Team
-from lychgate.core.snapshot import Setting, Snapshot
+from lychgate.core.snapshot import Snapshot
 from lychgate.gate import Gate, View
 from lychgate.geo import Countries
 from lychgate.settings import Settings
@@ -16,22 +18,13 @@ from lychgate.store.base import Store
 from lychgate.store.compiling import compiler
 from lychgate.store.feed import Feed
 from lychgate.store.sql import SqlStore, open_store
-
-
-def clock() -> datetime:
-    """The time, with its zone."""
-    return datetime.now(UTC)  # noqa: TID251 - the one clock of a process
-
-
-def setting(settings: Settings) -> Setting:
-    """What of the settings a snapshot depends on."""
-    return Setting(settings.team, country_known=settings.country_database is not None)
+from lychgate.uses import LastUses
 
 
 def connect(settings: Settings) -> SqlStore[Snapshot]:
     """Open the store of an installation; the first time makes everything it needs."""
     return open_store(
-        settings.store, to_model, compiler(setting(settings)), clock, settings.master_key_file
+        settings.store, to_model, compiler(settings.setting), clock, settings.master_key_file
     )
 
 
@@ -49,6 +42,8 @@ class Runtime:
     feed: Feed[Snapshot]
     gate: Gate
     access_log: AccessLog
+    audit_trail: AuditTrail
+    last_uses: LastUses
     countries: Countries
 
     @property
@@ -65,6 +60,8 @@ class Runtime:
         """Stop following the store and write what waits."""
         self.feed.stop()
         self.access_log.close()
+        self.audit_trail.close()
+        self.last_uses.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -85,14 +82,22 @@ def open_runtime(settings: Settings) -> Runtime:
     store = connect(settings)
     feed = follow(store)
     access_log = AccessLog(settings.log)
+    trail = AuditTrail(store.audit, access_log.registry, bypass=settings.audit_bypass)
+    uses = LastUses(store.token_uses)
+
+    def observe(event: AccessEvent) -> None:
+        access_log.observe(event)
+        trail.observe(event)
+        uses.observe(event)
+
     gate = Gate(
         view=lambda: _view(feed),
         clock=clock,
-        observe=access_log.observe,
+        observe=observe,
         grace=settings.outage_grace,
         country=countries.country if settings.country_database else None,
     )
-    return Runtime(settings, store, feed, gate, access_log, countries)
+    return Runtime(settings, store, feed, gate, access_log, trail, uses, countries)
 
 
 def _view(feed: Feed[Snapshot]) -> View | None:

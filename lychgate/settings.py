@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from lychgate.core.model import Team
+from lychgate.core.snapshot import Setting
 
 
 class LogFormat(StrEnum):
@@ -134,7 +135,16 @@ class Settings:
     outbound_allow: tuple[str, ...] = ()
     """Hosts (`NAME`, `NAME:PORT`, address or network) that the outbound guard lets through."""
     log: Log = Log()
+    audit_retention: timedelta = timedelta(days=90)
+    """How long a row of the audit log is kept."""
+    audit_bypass: bool = False
+    """Whether each bypass is a row of the audit log."""
     upstreams: tuple[Upstream, ...] = ()
+
+    @property
+    def setting(self) -> Setting:
+        """What of the settings a snapshot depends on."""
+        return Setting(self.team, country_known=self.country_database is not None)
 
     @property
     def outage_grace(self) -> timedelta:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from lychgate.cli.options import DEFAULT, Config
+from lychgate.clock import clock
 from lychgate.config import load, records
 from lychgate.core.keys import Keyring
 from lychgate.core.revocations import Revocations
@@ -19,7 +20,6 @@ from lychgate.errors import LychgateError
 from lychgate.explain import Answer, Unreadable, question
 from lychgate.explain import explain as answer_to
 from lychgate.geo import Countries
-from lychgate.runtime import clock, setting
 
 _MAX_LINE = 1_000_000
 
@@ -66,7 +66,7 @@ def _installation(config: Path) -> tuple[Snapshot, Countries]:
     settings = loaded.settings
     countries = Countries.open(settings.country_database)
     compiled = compile_snapshot(
-        records(loaded), setting(settings), Keyring((), ()), Revocations(), 0, clock()
+        records(loaded), settings.setting, Keyring((), ()), Revocations(), 0, clock()
     )
     return compiled, countries
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lychgate.config import Loaded, load
-from lychgate.core.snapshot import Snapshot
-from lychgate.runtime import connect
-from lychgate.store.sql import SqlStore
+if TYPE_CHECKING:
+    from lychgate.config import Loaded
+    from lychgate.core.snapshot import Snapshot
+    from lychgate.store.sql import SqlStore
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="The configuration file.", show_default=True)
@@ -19,8 +19,11 @@ DEFAULT = Path("lychgate.yaml")
 
 
 @contextmanager
-def opened(config: Path) -> Iterator[tuple[Loaded, SqlStore[Snapshot]]]:
+def opened(config: Path) -> Iterator[tuple["Loaded", "SqlStore[Snapshot]"]]:
     """The configuration and store of an installation."""
+    from lychgate.config import load
+    from lychgate.runtime import connect
+
     loaded = load(config)
     store = connect(loaded.settings)
     try:

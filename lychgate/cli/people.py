@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.clock import clock
 from lychgate.core.model import AppId
 from lychgate.errors import LychgateError
-from lychgate.runtime import clock
 from lychgate.store.base import Kind
 
 sessions = typer.Typer(help="Logins that are still good.", no_args_is_help=True)

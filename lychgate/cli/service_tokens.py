@@ -13,9 +13,9 @@ from rich.table import Table
 
 from lychgate import service_tokens as life
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.clock import clock
 from lychgate.core.durations import parse_duration
 from lychgate.errors import LychgateError
-from lychgate.runtime import clock
 from lychgate.store.base import Actor, Catalogue, Delete, Edit, Kind, NotFound, Object, Put, Source
 from lychgate.store.base import Store as AnyStore
 

@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.clock import clock
 from lychgate.core.keys import OVERLAP, Keyring, SigningKey
-from lychgate.runtime import clock
 
 app = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
 

@@ -7,11 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.clock import clock
 from lychgate.core.model import IdpId
 from lychgate.errors import LychgateError
-from lychgate.runtime import clock
 from lychgate.store.base import Kind
-from lychgate.web.idptest import test_url
 
 app = typer.Typer(help="Identity providers.", no_args_is_help=True)
 
@@ -30,6 +29,8 @@ def list_providers(config: Config = DEFAULT) -> None:
 @app.command()
 def test(name: str, config: Config = DEFAULT) -> None:
     """Print a link that runs a real login through a provider and shows what it answered."""
+    from lychgate.web.idptest import test_url
+
     with opened(config) as (loaded, store):
         found = [one for one in store.objects(Kind.IDP) if name in (one.id, one.body.get("name"))]
         if not found:

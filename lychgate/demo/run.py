@@ -21,6 +21,7 @@ from lychgate.errors import LychgateError
 from lychgate.processes import Processes, accepts, python
 from lychgate.runtime import connect
 from lychgate.serve import run_until_told, start_servers, stop_signal
+from lychgate.settings import Settings
 
 
 class CannotStart(LychgateError):
@@ -46,38 +47,37 @@ def demo(proxy: str, port: int, state: Path | None, info: Path | None) -> None:
 
 
 def _run(layout: Layout, console: Console, info: Path | None, stop: threading.Event) -> None:
-    loaded = load(layout.config)
-    store = connect(loaded.settings)
-    try:
-        with console.status("preparing the store") as status:
+    with Processes() as processes, console.status("starting the origins") as status:
+        origins = python("lychgate.demo.origins", "--port", str(layout.origins))
+        processes.start("origins", origins, layout.logs / "origins.log")
+        loaded = load(layout.config)
+        status.update("preparing the store")
+        store = connect(loaded.settings)
+        try:
             apply(loaded, store)
-            with Processes() as processes:
-                status.update("starting the origins, the gate and its pages")
-                _start(layout, processes)
-                status.stop()
-                _introduce(layout, console)
-                if info is not None:
-                    write_info(layout, os.getpid(), info)
-                watch = Watch(loaded, lambda fresh: apply(fresh, store))
-                mails = _Mails(layout.mail, console)
-
-                def look() -> None:
-                    processes.watch()
-                    watch.look()
-                    mails.look()
-
-                run_until_told(look, stop)
-                console.print("stopping")
-    finally:
-        store.close()
-        if info is not None:
-            info.unlink(missing_ok=True)
+            status.update("starting the proxy, the gate and its pages")
+            _start(layout, loaded.settings, processes)
+            status.stop()
+            _introduce(layout, console)
+            if info is not None:
+                write_info(layout, os.getpid(), info)
+            watch = Watch(loaded, lambda fresh: apply(fresh, store))
+            mails = _Mails(layout.mail, console)
+            run_until_told(lambda: _look(processes, watch, mails), stop)
+            console.print("stopping")
+        finally:
+            store.close()
+            if info is not None:
+                info.unlink(missing_ok=True)
 
 
-def _start(layout: Layout, processes: Processes) -> None:
-    settings = load(layout.config).settings
-    origins = python("lychgate.demo.origins", "--port", str(layout.origins))
-    processes.start("origins", origins, layout.logs / "origins.log")
+def _look(processes: Processes, watch: Watch, mails: "_Mails") -> None:
+    processes.watch()
+    watch.look()
+    mails.look()
+
+
+def _start(layout: Layout, settings: Settings, processes: Processes) -> None:
     decide = layout.proxy == "envoy"
     processes.start("proxy", _proxy(layout), layout.logs / "proxy.log")
     start_servers(processes, settings, layout.config, decide=decide, logs=layout.logs)

@@ -9,11 +9,12 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from lychgate.clock import clock
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
 from lychgate.mail import open_mailer
-from lychgate.runtime import Runtime, clock, open_runtime
+from lychgate.runtime import Runtime, open_runtime
 from lychgate.web.app import companion
 from lychgate.web.composition import services_of
 from lychgate.web.health import health

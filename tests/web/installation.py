@@ -26,7 +26,6 @@ from lychgate.core.urls import CLIENT_IP_HEADER
 from lychgate.gate import Forward, Gate, ToCompanion, View
 from lychgate.geo import Countries
 from lychgate.mail import Message
-from lychgate.runtime import setting
 from lychgate.store.compiling import compiler
 from lychgate.store.feed import Feed
 from lychgate.store.sql import open_store
@@ -90,7 +89,7 @@ class Installation:
         self.store = open_store(
             f"sqlite:///{folder}/lychgate.db",
             to_model,
-            compiler(setting(self.settings)),
+            compiler(self.settings.setting),
             self.clock,
             environment={"LYCHGATE_MASTER_KEY": MASTER_KEY},
         )
