@@ -7,8 +7,8 @@ from typing import Self
 
 from lychgate.api import to_model
 from lychgate.audit import AccessLog, AuditTrail
-from lychgate.core.events import AccessEvent
 from lychgate.clock import clock
+from lychgate.core.events import AccessEvent
 from lychgate.core.model import Team
 from lychgate.core.snapshot import Snapshot
 from lychgate.gate import Gate, View

@@ -189,6 +189,8 @@ class FileBody(Wire):
     store_outage_grace: Duration | None = None
     outbound_allow: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
     log: LogBody = LogBody()
+    audit_retention: Duration = "2160h"
+    audit_bypass: Flag = False
     upstreams: Annotated[list[UpstreamBody], Field(max_length=10_000)] = Field(default_factory=list)
     resources: Json = None
 
@@ -210,6 +212,8 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         store_outage_grace=duration(grace) if grace is not None else None,
         outbound_allow=tuple(body.outbound_allow),
         log=Log(body.log.format, body.log.level, body.log.allow, body.log.bypass),
+        audit_retention=duration(body.audit_retention),
+        audit_bypass=body.audit_bypass,
         upstreams=tuple(Upstream(one.host, one.to, one.path) for one in body.upstreams),
     )
 
@@ -252,6 +256,8 @@ def process_problems(body: FileBody, folder: Path) -> list[tuple[str, str]]:
     grace = body.store_outage_grace
     if grace is not None and duration(grace) > timedelta(hours=24):
         found.append(("store_outage_grace", "store_outage_grace must be from `0s` to `24h`"))
+    if duration(body.audit_retention) < timedelta(hours=1):
+        found.append(("audit_retention", "audit_retention must be `1h` or more"))
     database = _path(body.country_database, folder)
     if database is not None and not database.is_file():
         found.append(("country_database", "country_database names no file"))

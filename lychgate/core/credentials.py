@@ -128,6 +128,18 @@ def authenticate(pair: ServicePair, snapshot: Snapshot, now: datetime) -> Servic
     return token if is_previous and ends is not None and now < ends else None
 
 
+def why_refused(presented: Presented, snapshot: Snapshot, now: datetime) -> str:
+    """For the log: what is wrong with a service token that did not authenticate."""
+    if not isinstance(presented, ServicePair):
+        return "malformed"
+    token = snapshot.by_client_id.get(presented.client_id)
+    if token is None:
+        return "unknown client id"
+    if not token.enabled:
+        return "disabled"
+    return "expired" if now >= token.expires_at else "wrong secret"
+
+
 class Via(StrEnum):
     """How an application token came."""
 

@@ -45,6 +45,7 @@ from lychgate.core.credentials import (
     authenticate,
     service_pair,
     split,
+    why_refused,
 )
 from lychgate.core.decision import (
     Allow,
@@ -284,14 +285,22 @@ class _Case:
 
     def _refuse_service_token(self, machine: _Machine) -> Decision:
         if machine.service is None:
-            pair = machine.pair
-            known = isinstance(pair, ServicePair) and pair.client_id in self.snapshot.by_client_id
-            detail = pair.client_id if known and isinstance(pair, ServicePair) else ""
-            because = self._because(Reason.SERVICE_TOKEN_INVALID, detail=detail)
+            because = self._because(
+                Reason.SERVICE_TOKEN_INVALID,
+                principal=self._claimed(machine.pair),
+                detail=why_refused(machine.pair, self.snapshot, self.now),
+            )
             return refuse(because, 401, self.compiled, self.request)
         principal = _service(machine.service)
         because = self._because(Reason.SERVICE_TOKEN_NOT_ALLOWED, principal=principal)
         return refuse(because, 403, self.compiled, self.request)
+
+    def _claimed(self, pair: Presented) -> Principal:
+        """The service token whose client id was named, for the log; it has proved nothing."""
+        if isinstance(pair, ServicePair):
+            token = self.snapshot.by_client_id.get(pair.client_id)
+            return _service(token) if token else ANONYMOUS
+        return ANONYMOUS
 
     def _evidence(self, machine: _Machine) -> Evidence:
         linked = machine.linked

@@ -33,6 +33,8 @@ class AccessEvent:
     ip: str
     country: str
     status: int
+    certificate: str = ""
+    """Serial number of the client certificate, whether or not it was valid."""
 
     @property
     def plain_allow(self) -> bool:
@@ -70,6 +72,7 @@ def access_event(request: Request, decision: Decision, now: datetime) -> AccessE
         ip=str(request.client_ip or ""),
         country=request.country or "",
         status=status,
+        certificate=request.certificate.serial if request.certificate else "",
     )
 
 
