@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from lychgate.store import tables
@@ -27,8 +27,16 @@ def _digest(*parts: str) -> bytes:
     return hashlib.sha256(text.encode(errors="backslashreplace")).digest()
 
 
-def _refuse_when_full(connection: Connection, table: Table, most: int, what: str) -> None:
-    some = select(1).select_from(table).limit(most).subquery()
+def refuse_when_full(
+    connection: Connection,
+    table: Table,
+    most: int,
+    what: str,
+    counted: ColumnElement[bool] | None = None,
+) -> None:
+    """Raise `StoreFull` when a table holds its most; `counted` says which rows do count."""
+    rows = select(1).select_from(table)
+    some = (rows if counted is None else rows.where(counted)).limit(most).subquery()
     if (connection.scalar(select(func.count()).select_from(some)) or 0) >= most:
         raise StoreFull(f"too many {what} are waiting to expire", "try again in a few minutes")
 
@@ -47,7 +55,7 @@ class SqlOneTime:
             return False
         row = {"digest": _digest(kind, id), "expires_at": expires_at}
         with self.database.write() as connection:
-            _refuse_when_full(connection, tables.one_time, self.most, "logins")
+            refuse_when_full(connection, tables.one_time, self.most, "logins")
             fresh = insert(connection, tables.one_time).values(row).on_conflict_do_nothing()
             written = connection.execute(fresh.returning(tables.one_time.c.digest))
             return written.first() is not None
@@ -82,7 +90,7 @@ class SqlPins:
         with self.database.write() as connection:
             if per_hour is not None and _issued(connection, address, now) >= per_hour:
                 return False
-            _refuse_when_full(connection, tables.pins, self.most, "codes")
+            refuse_when_full(connection, tables.pins, self.most, "codes")
             connection.execute(plain_insert(tables.pins), row)
         return True
 

@@ -47,6 +47,14 @@ class SqlSessions:
         found = self._good(tables.sessions.c.nonce == nonce, 1)
         return found[0] if found else None
 
+    def not_ended(self, nonce: str) -> Session | None:
+        """A login that was not ended, even when its time is over: a grant may outlast it."""
+        sessions = tables.sessions
+        query = select(sessions).where(sessions.c.nonce == nonce, sessions.c.ended_at.is_(None))
+        with self.database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _session(row)
+
     def by_email(self, email: str) -> tuple[Session, ...]:
         """Logins of an address that are still good, newest first."""
         return self._good(tables.sessions.c.email == canonical(email), None)

@@ -41,6 +41,7 @@ def revoke(
             .on_conflict_do_update(index_elements=["kind", "key"], set_=values)
         )
     _end_sessions(connection, kind, keys, now)
+    _end_grants(connection, kind, keys, now)
     return revision
 
 
@@ -57,6 +58,21 @@ def _end_sessions(
             return
     ended = update(sessions).where(which, sessions.c.ended_at.is_(None))
     connection.execute(ended.values(ended_at=now))
+
+
+def _end_grants(
+    connection: Connection, kind: RevocationKind, keys: Sequence[str], now: datetime
+) -> None:
+    # Their tokens are dead by this revocation itself; this keeps refreshes from making new ones.
+    grants = tables.oauth_grants.c
+    column = {
+        RevocationKind.USER: grants.subject,
+        RevocationKind.SESSION: grants.session,
+        RevocationKind.APP: grants.app,
+        RevocationKind.GRANT: grants.id,
+    }[kind]
+    ended = update(tables.oauth_grants).where(column.in_(keys), grants.revoked_at.is_(None))
+    connection.execute(ended.values(revoked_at=now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Our two authorization servers, without a web framework: clients, codes, grants, tokens."""
