@@ -15,7 +15,7 @@ from lychgate.gate import Gate, View
 from lychgate.geo import Countries
 from lychgate.settings import Settings
 from lychgate.store.base import Store
-from lychgate.store.compiling import compiler
+from lychgate.store.compiling import compiler, salvager
 from lychgate.store.feed import Feed
 from lychgate.store.sql import SqlStore, open_store
 from lychgate.uses import LastUses
@@ -23,8 +23,14 @@ from lychgate.uses import LastUses
 
 def connect(settings: Settings) -> SqlStore[Snapshot]:
     """Open the store of an installation; the first time makes everything it needs."""
+    under = settings.setting
     return open_store(
-        settings.store, to_model, compiler(settings.setting), clock, settings.master_key_file
+        settings.store,
+        to_model,
+        compiler(under),
+        clock,
+        settings.master_key_file,
+        salvager(under),
     )
 
 

@@ -236,6 +236,13 @@ def _compile_app(
     )
 
 
+def app_problems(app: Application, records: Records, setting: Setting) -> tuple[Problem, ...]:
+    """What is wrong with one application and the policies it uses."""
+    problems: list[Problem] = []
+    _compile_app(app, records, setting, problems)
+    return tuple(problems)
+
+
 def _of(policies: Sequence[CompiledPolicy], *actions: Action) -> tuple[CompiledPolicy, ...]:
     return tuple(policy for policy in policies if policy.action in actions)
 

@@ -1,10 +1,30 @@
 """Hands the core's compiler to the store, in the shape the store asks for."""
 
+import logging
+from dataclasses import replace
 from datetime import datetime
 
 from lychgate.core.revocations import Revocations
+from lychgate.core.salvage import salvage
 from lychgate.core.snapshot import Setting, Snapshot, compile_snapshot, update_snapshot
 from lychgate.store.base import Compile, ObjectKey, State
+
+_log = logging.getLogger(__name__)
+
+
+def salvager(setting: Setting) -> Compile[Snapshot]:
+    """Compiles a state that has something broken in it; `core.salvage` says what then holds."""
+    compile = compiler(setting)
+
+    def salvaged(
+        previous: Snapshot | None, state: State, changed: frozenset[ObjectKey], now: datetime
+    ) -> Snapshot:
+        records, problems = salvage(state.records, setting)
+        for problem in problems:
+            _log.error("refusing everybody where the configuration is broken: %s", problem)
+        return compile(previous, replace(state, records=records), changed, now)
+
+    return salvaged
 
 
 def compiler(setting: Setting) -> Compile[Snapshot]:

@@ -4,6 +4,7 @@ The feed and the administrators' changes of one process share a mirror: an edit 
 since, not the whole store. Bodies are read into model values one by one and let go.
 """
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from lychgate.store.base import (
     ToModel,
 )
 
+_log = logging.getLogger(__name__)
 _FIELDS: Mapping[Kind, str] = {
     Kind.APPLICATION: "applications",
     Kind.POLICY: "policies",
@@ -92,6 +94,19 @@ class Draft:
         if not any(kind is Kind.ORGANIZATION for kind, _ in self.changed):
             self._organization = Records().organization
 
+    def salvage(self) -> bool:
+        """Leave out bodies that did not read; False when one of them may own paths or settings.
+
+        Without an application's body nobody knows which paths it closed.
+        """
+        if any(kind in (Kind.APPLICATION, Kind.ORGANIZATION) for kind, _ in self._problems):
+            return False
+        for problems in self._problems.values():
+            for problem in problems:
+                _log.error("left out, it does not read: %s", problem)
+        self._problems.clear()
+        return True
+
     def state(self, revision: int, keyring: Keyring, revocations: tuple[Revocation, ...]) -> State:
         """The state as it is now; `InvalidConfiguration` with the problems of every body."""
         if self._problems:
@@ -139,6 +154,8 @@ class Mirror[S]:
     to_model: ToModel
     compile: Compile[S]
     clock: Clock
+    salvage: Compile[S] | None = None
+    """Compiles what can be saved of a broken state, for a process that has no better one."""
     _current: Mirrored[S] | None = None
     _moved: threading.Condition = field(default_factory=threading.Condition)
 
@@ -161,7 +178,16 @@ class Mirror[S]:
         changes = store.each_change(0 if base is None else base.state.revision, draft.visit)
         way = self.advance(base, draft, changes)
         restored = base is not None and changes.revision < base.state.revision
-        self.keep(way.finish(self.compile, changes.revision, self.clock()), backwards=restored)
+        self.keep(self._finished(way, changes.revision), backwards=restored)
+
+    def _finished(self, way: "Advance[S]", revision: int) -> Mirrored[S]:
+        """The state compiled; at a start, what can be saved of one that has something broken."""
+        try:
+            return way.finish(self.compile, revision, self.clock())
+        except InvalidConfiguration:
+            if way.base is not None or self.salvage is None or not way.draft.salvage():
+                raise
+            return way.finish(self.salvage, revision, self.clock())
 
     def draft(self, base: Mirrored[S] | None) -> Draft:
         """A draft over what is held."""

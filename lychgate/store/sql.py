@@ -54,6 +54,7 @@ def open_store[S](
     compile: Compile[S],
     clock: Clock,
     master_key_file: Path | None = None,
+    salvage: Compile[S] | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> "SqlStore[S]":
     """Open the store of an address; the first time makes tables, master key and first keys.
@@ -65,7 +66,9 @@ def open_store[S](
     try:
         migrate(database)
         master = _unlock(database, KeyPlace(environment, master_key_file or _beside(database)))
-        store = SqlStore(database, master, Mirror(to_model, compile, clock), bell_for(database))
+        store = SqlStore(
+            database, master, Mirror(to_model, compile, clock, salvage), bell_for(database)
+        )
         store.keys.make_first(clock())
     except BaseException:
         database.close()

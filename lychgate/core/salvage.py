@@ -1,0 +1,37 @@
+"""What can still be decided from a store that holds something broken: refuse there, go on elsewhere.
+
+Only a start needs this; while a process runs it keeps its last good snapshot. An application that
+does not compile keeps its destinations and loses its policies, so that everybody is refused there
+and no less specific application takes its place.
+"""
+
+from dataclasses import replace
+
+from lychgate.core.model import Application, GroupId, PolicyId, Records
+from lychgate.core.policy import PolicyCompiler
+from lychgate.core.snapshot import Setting, app_problems
+from lychgate.errors import Problem
+
+
+def salvage(records: Records, setting: Setting) -> tuple[Records, tuple[Problem, ...]]:
+    """The records with everything broken made harmless, and what was broken."""
+    problems: list[Problem] = []
+    apps = {}
+    for id, app in records.applications.items():
+        found = app_problems(app, records, setting)
+        problems.extend(found)
+        apps[id] = _closed(app) if found else app
+    used = {policy for app in apps.values() for policy in app.policies}
+    groups = {id: group for id, group in records.groups.items() if _sound(id, records, setting)}
+    kept = {id: policy for id, policy in records.policies.items() if PolicyId(id) in used}
+    return replace(records, applications=apps, policies=kept, groups=groups), tuple(problems)
+
+
+def _closed(app: Application) -> Application:
+    return replace(app, policies=(), allowed_idps=())
+
+
+def _sound(id: GroupId, records: Records, setting: Setting) -> bool:
+    compiler = PolicyCompiler(records, setting.country_known)
+    compiler.check_group(id)
+    return not compiler.problems
