@@ -121,13 +121,14 @@ def personal(rule: Rule, world: World, book: Book) -> Value:
 def credential(rule: Rule, action: Action, world: World) -> Value:
     """What a rule about a service token or a linked token says; it counts for machines only."""
     if rule.kind == "linked_app_token":
-        return action is Action.SERVICE_AUTH and world.linked == rule.value["app_uid"]
+        counts = action is Action.SERVICE_AUTH and world.linked is not None
+        return counts and world.linked == str(rule.value["app_uid"])
     if action in (Action.ALLOW, Action.DENY):
         meets_login = world.could_log_in and world.service is not None
         return Open.PENDING if meets_login else False
     if rule.kind == "any_valid_service_token":
         return world.service is not None
-    return world.service == rule.value["token_id"]
+    return world.service == str(rule.value["token_id"])
 
 
 def fact(rule: Rule, world: World, book: Book) -> Value:

@@ -36,9 +36,9 @@ from lychgate.core.model import (
 )
 from lychgate.core.request import ClientCertificate, Request, address, split_target
 from lychgate.core.revocations import Revocations
-from lychgate.core.session import Grounds, Token, Verify, app_claims, org_claims, read
+from lychgate.core.session import Grounds, Verify, app_claims, open_token, org_claims
 from lychgate.core.snapshot import Setting, Snapshot, compile_snapshot
-from lychgate.core.tokens import Rejected, sign, verify
+from lychgate.core.tokens import sign
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 """The frozen clock."""
@@ -263,8 +263,4 @@ def a_team_token(user: Identity | None = None) -> str:
 def verifier(snapshot: Snapshot, now: datetime = NOW) -> Verify:
     """What the gate hands to `decide`, without its memory."""
 
-    def verified(text: str) -> Token | Rejected:
-        signed = verify(text, snapshot.keyring, now)
-        return signed if isinstance(signed, Rejected) else read(signed)
-
-    return verified
+    return lambda text: open_token(text, snapshot.keyring, now)
