@@ -50,8 +50,8 @@ class LychgateAddon:
         self._routes = routes
         self._refusal: tuple[str, ...] = ("the options were not checked yet",)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gate")
-        self._cookies: WeakKeyDictionary[http.HTTPFlow, Fields | None] = WeakKeyDictionary()
-        """Flows that may go on; the cookies their answer gets, None for the companion's."""
+        self._additions: WeakKeyDictionary[http.HTTPFlow, Fields | None] = WeakKeyDictionary()
+        """Flows that may go on; what their answer gets from us, None for the companion's."""
         self._granted: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         """Addresses that each client connection may reach, by the connection's id."""
 
@@ -105,21 +105,21 @@ class LychgateAddon:
             if place is None:
                 flow.response = translate.refusal(flow, 404, "no upstream serves this host")
                 return
-        cookies = translate.cookie_lines(outcome)
+        additions = translate.answer_lines(outcome)
         translate.forward(flow, outcome, place)
-        self._let_go(flow, cookies)
+        self._let_go(flow, additions)
 
-    def _let_go(self, flow: http.HTTPFlow, cookies: Fields | None) -> None:
+    def _let_go(self, flow: http.HTTPFlow, additions: Fields | None) -> None:
         granted = self._granted[flow.client_conn.id]
         granted.add((flow.request.host, flow.request.port))
         if flow.server_conn.via is not None:
             granted.add(flow.server_conn.via[1])
-        self._cookies[flow] = cookies
+        self._additions[flow] = additions
         flow.response = None
 
     def _deny_after(self, error: BaseException, flow: http.HTTPFlow) -> None:
         """Refuse and note what failed, without its message: that may hold what a client sent."""
-        self._cookies.pop(flow, None)
+        self._additions.pop(flow, None)
         flow.request.stream = False
         flow.response = translate.refusal(flow, 503, "the gate is not available")
         log.error("request %s refused after %s", flow.id, _origin_of(error))
@@ -128,17 +128,17 @@ class LychgateAddon:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Restore a refusal that something else in this mitmproxy removed."""
-        if flow.response is None and flow not in self._cookies:
+        if flow.response is None and flow not in self._additions:
             flow.response = translate.refusal(flow, 503, "the gate is not available")
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Clean and complete an upstream's answer, and stream it; our own answers pass."""
-        if flow not in self._cookies or flow.response is None:
+        if flow not in self._additions or flow.response is None:
             return
         try:
-            cookies = self._cookies.pop(flow)
-            if cookies is not None:
-                translate.clean_answer(flow.response, cookies)
+            additions = self._additions.pop(flow)
+            if additions is not None:
+                translate.clean_answer(flow.response, additions)
             flow.response.stream = True
         except BaseException as error:  # noqa: BLE001 - mitmproxy forwards when a hook raises
             flow.response = translate.silent_unavailable()

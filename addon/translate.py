@@ -178,19 +178,21 @@ def _swallow(_: bytes) -> bytes:
     return b""
 
 
-def cookie_lines(outcome: Forward) -> Fields:
-    """The cookies of the answer, as fields."""
-    return head.encode(tuple(("set-cookie", cookie) for cookie in outcome.response_cookies))
+def answer_lines(outcome: Forward) -> Fields:
+    """What the gate adds to the upstream's answer, as fields: cookies and headers."""
+    cookies = tuple(("set-cookie", cookie) for cookie in outcome.response_cookies)
+    return head.encode((*cookies, *outcome.response_headers))
 
 
-def clean_answer(response: http.Response, cookies: Fields) -> None:
-    """Drop the upstream's cookies under our names, and add ours."""
+def clean_answer(response: http.Response, ours: Fields) -> None:
+    """Drop the upstream's cookies and headers under our names, and add ours."""
+    names = {name for name, _ in ours} - {b"set-cookie"}
     kept = tuple(
         (name, value)
         for name, value in response.data.headers.fields
-        if name.lower() != b"set-cookie" or not _is_reserved(value)
+        if name.lower() not in names and (name.lower() != b"set-cookie" or not _is_reserved(value))
     )
-    response.data.headers = http.Headers((*kept, *cookies))
+    response.data.headers = http.Headers((*kept, *ours))
 
 
 def _is_reserved(set_cookie: bytes) -> bool:

@@ -126,6 +126,8 @@ def _forwarded(forward: Forward, request: Request) -> CheckResponse:
     )
     for cookie in forward.response_cookies:
         answer.response_headers_to_add.append(_option("set-cookie", cookie, _ADD))
+    for name, value in forward.response_headers:
+        answer.response_headers_to_add.append(_option(name, value, _REPLACE))
     return response
 
 

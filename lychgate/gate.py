@@ -3,10 +3,10 @@
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from lychgate.answer import Answer, page_answer
 from lychgate.core.decide import decide
@@ -25,6 +25,7 @@ from lychgate.core.decision import (
     SetCookie,
 )
 from lychgate.core.events import AccessEvent, access_event
+from lychgate.core.metadata import match_claims
 from lychgate.core.request import Address, Request
 from lychgate.core.session import (
     APP_SESSION_LIFE,
@@ -35,13 +36,23 @@ from lychgate.core.session import (
 )
 from lychgate.core.snapshot import Snapshot
 from lychgate.core.tokens import Rejected, sign
-from lychgate.core.urls import APP_SESSION_COOKIE, ASSERTION, AUTH_COOKIE, encode, is_owned
+from lychgate.core.urls import (
+    APP_SESSION_COOKIE,
+    ASSERTION,
+    AUTH_COOKIE,
+    METADATA,
+    METADATA_REQUEST,
+    encode,
+    is_owned,
+)
 
 log = logging.getLogger("lychgate.gate")
 
 _MEMO = 10_000
 """A memo of verified or minted tokens remembers as many, and at most twice that."""
 _MINT_REUSE = timedelta(seconds=60)
+_METADATA_SECONDS = 24 * 60 * 60
+"""How old a signed application name may be to `cloudflared`."""
 
 
 class Memo[K, V]:
@@ -86,7 +97,7 @@ class Forward:
     """Send the request on. Headers to set replace, those to remove go in every copy.
 
     `path` is the whole target (path and query); `response_cookies` are complete Set-Cookie values
-    to add to the answer.
+    to add to the answer, `response_headers` replace what the origin says under their names.
     """
 
     because: Because
@@ -94,6 +105,7 @@ class Forward:
     set_headers: HeaderList
     remove_headers: tuple[str, ...]
     response_cookies: tuple[str, ...] = ()
+    response_headers: HeaderList = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +177,22 @@ class Gate:
         decision = decide(request, snapshot, self._verifier(snapshot, now), now)
         outcome = self._carry_out(decision, request, snapshot, now)
         self._observe(access_event(request, decision, now))
-        return outcome
+        asks = METADATA_REQUEST in request.headers
+        return self._with_metadata(outcome, request, snapshot, now) if asks else outcome
+
+    def _with_metadata(
+        self, outcome: Outcome, request: Request, snapshot: Snapshot, now: datetime
+    ) -> Outcome:
+        """The outcome with the signed name of its application, whatever the outcome is."""
+        claims = match_claims(request, snapshot, now)
+        if claims is None or isinstance(outcome, ToCompanion):
+            return outcome
+        key = ("match", claims["hostname"], claims["aud"], claims["app_hostname"])
+        ends = claims["iat"] + _METADATA_SECONDS
+        header = (METADATA, self._signed(key, claims, ends, snapshot, now))
+        if isinstance(outcome, Answer):
+            return replace(outcome, headers=(*outcome.headers, header))
+        return replace(outcome, response_headers=(*outcome.response_headers, header))
 
     def _carry_out(
         self, decision: Decision, request: Request, snapshot: Snapshot, now: datetime
@@ -220,14 +247,23 @@ class Gate:
         return Forward(allow.because, allow.path, headers, remove, set_cookies)
 
     def _mint(self, mint: Mint, snapshot: Snapshot, now: datetime) -> str:
+        return self._signed(mint.key, mint.claims, mint.claims["exp"], snapshot, now)
+
+    def _signed(
+        self,
+        key: tuple[str, ...],
+        claims: Mapping[str, Any],
+        ends: int,
+        snapshot: Snapshot,
+        now: datetime,
+    ) -> str:
         if self._minted_for is not snapshot:
             self._minted, self._minted_for = Memo(), snapshot
-        claims = mint.claims
-        known = self._minted.get(mint.key)
-        if known is not None and known.serves(claims["exp"], now):
+        known = self._minted.get(key)
+        if known is not None and known.serves(ends, now):
             return known.token
         token = sign(claims, snapshot.keyring.current(now))
-        self._minted.put(mint.key, Minted(token, now, claims["exp"]))
+        self._minted.put(key, Minted(token, now, ends))
         return token
 
     def _redirect(self, redirect: Redirect, snapshot: Snapshot, now: datetime) -> Answer:

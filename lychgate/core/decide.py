@@ -2,7 +2,8 @@
 
 1.  A request that two programs could read differently is refused (400), as is TRACE or CONNECT
     (405). The path is normalised once; what is judged is what is forwarded.
-2.  The team domain, and `/cdn-cgi/access/` on a host with an application, belong to the companion.
+2.  The team domain (and the other hosts of the companion), and `/cdn-cgi/access/` on a host with
+    an application, belong to the companion.
 3.  Well-known OAuth documents of a protected host are answered here.
 4.  The most specific application owns the request. None: refused, unless the organisation says
     that unmatched hosts pass.
@@ -126,7 +127,7 @@ def place(request: Request, snapshot: Snapshot) -> Placed | Decision:
         return Deny(Because(Reason.METHOD_NOT_ALLOWED), 405)
     if any("_" in name for name in request.headers):
         return _bad("header name with an underscore")
-    if host == snapshot.team_host:
+    if host in snapshot.companion_hosts:
         return Serve(Because(Reason.COMPANION))
     if target.path.startswith(PREFIX):
         known = snapshot.routes.knows_host(host)

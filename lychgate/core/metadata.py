@@ -1,22 +1,29 @@
 """The well-known documents of an application host: RFC 9728 and RFC 8414, and the Access form.
 
-The application of a path-inserted document is the one that owns the path behind it.
+The application of a path-inserted document is the one that owns the path behind it. And what
+`cloudflared` asks for in a header of any request: which application it is for, to be signed.
 """
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from lychgate.core.decision import Because, Reason, Respond
 from lychgate.core.model import Team
 from lychgate.core.request import Request
+from lychgate.core.session import seconds
 from lychgate.core.snapshot import CompiledApp, Route, Snapshot
 from lychgate.core.urls import (
     ACCESS_METADATA,
+    METADATA_REQUEST,
     PREFIX,
     RESOURCE_METADATA,
     SERVER_METADATA,
     app_origin,
+    auth_domain,
+    canonical_host,
+    normalise,
     team_host,
 )
 
@@ -106,3 +113,24 @@ def server_document(team: Team, *, registration: bool) -> Mapping[str, Any]:
     if registration:
         document["registration_endpoint"] = base + "registration"
     return document
+
+
+def match_claims(request: Request, snapshot: Snapshot, now: datetime) -> Mapping[str, Any] | None:
+    """Which application a request is for, when it asks; None where there is none.
+
+    `cloudflared` takes `aud` as a text only, and wants no `exp`.
+    """
+    if (request.header(METADATA_REQUEST) or "").lower() != "true":
+        return None
+    host, target = canonical_host(request.host), normalise(request.path)
+    route = snapshot.route(host, target.bare) if host and target else None
+    if route is None:
+        return None
+    return {
+        "type": "match",
+        "hostname": host,
+        "auth_domain": auth_domain(snapshot.team),
+        "aud": route.app.app.audience,
+        "app_hostname": route.entry.host.text,
+        "iat": seconds(now),
+    }

@@ -287,6 +287,10 @@ class Team:
     public_scheme: str = "https"
     public_port: int | None = None
     """Port of application hosts in URLs we write; None: the scheme's default."""
+    alias: str = ""
+    """Another host name of the team domain, the one that `cloudflared` is told; empty: none."""
+    transfer_host: str = ""
+    """The host where `cloudflared` collects its tokens; empty: it cannot log in."""
 
 
 @dataclass(frozen=True, slots=True)

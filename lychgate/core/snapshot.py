@@ -5,7 +5,7 @@ again.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lychgate.core.keys import Keyring
@@ -25,7 +25,7 @@ from lychgate.core.policy import CompiledPolicy, PolicyCompiler
 from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, Routes
 from lychgate.core.session import seconds
-from lychgate.core.urls import is_owned, normalise, team_host
+from lychgate.core.urls import companion_hosts, is_owned, normalise
 from lychgate.errors import InvalidConfiguration, Problem
 
 type Reference = tuple[str, str]
@@ -88,7 +88,7 @@ class Snapshot:
     routes: Routes
     keyring: Keyring
     revocations: Revocations
-    team_host: str = field(default="")
+    companion_hosts: frozenset[str] = frozenset()
 
     @property
     def team(self) -> Team:
@@ -131,7 +131,7 @@ def compile_snapshot(
         routes=Routes(),
         keyring=keyring,
         revocations=revocations,
-        team_host=team_host(setting.team),
+        companion_hosts=companion_hosts(setting.team),
     )
     changed = _all_references(records)
     return update_snapshot(empty, records, changed, keyring, revocations, revision, now)
@@ -163,7 +163,7 @@ def update_snapshot(
     fresh = {app.id: _compile_app(app, records, previous.setting, problems) for app in came}
     routes = previous.routes.replaced(gone, came)
     problems.extend(routes.conflicts(came))
-    problems.extend(_team_host_taken(previous.team_host, routes, came))
+    problems.extend(_hosts_taken(previous.companion_hosts, routes, came))
     if problems:
         raise InvalidConfiguration(dict.fromkeys(problems))
     apps = {id: app for id, app in previous.apps.items() if id not in touched} | fresh
@@ -298,14 +298,17 @@ def _unusable(app: Application) -> Iterable[Problem]:
 _TAKEN_HEADERS = frozenset({"cookie", "host", "connection", "content-length", "transfer-encoding"})
 
 
-def _team_host_taken(host: str, routes: Routes, apps: Iterable[Application]) -> Iterable[Problem]:
+def _hosts_taken(
+    ours: frozenset[str], routes: Routes, apps: Iterable[Application]
+) -> Iterable[Problem]:
     mine = {app.id for app in apps}
-    for entry in routes.exact.get(host, ()):
-        if entry.app in mine:
-            yield Problem(
-                f"applications/{entry.app}/destinations",
-                f"`{host}` is the host of the team domain and cannot be an application",
-            )
+    for host in sorted(ours):
+        for entry in routes.exact.get(host, ()):
+            if entry.app in mine:
+                yield Problem(
+                    f"applications/{entry.app}/destinations",
+                    f"`{host}` is the host of the team domain and cannot be an application",
+                )
 
 
 def _service_tokens(

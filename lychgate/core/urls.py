@@ -58,6 +58,10 @@ CALLBACK = PREFIX + "callback"
 CERTS = PREFIX + "certs"
 GET_IDENTITY = PREFIX + "get-identity"
 REFRESH_IDENTITY = PREFIX + "refresh-identity"
+CLI = PREFIX + "cli"
+"""Where `cloudflared` sends the browser."""
+TRANSFER = "/transfer/"
+"""Where it collects what the browser left, on the transfer host."""
 
 ACCESS_METADATA = "/.well-known/cloudflare-access-protected-resource"
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
@@ -227,6 +231,16 @@ def team_host(team: Team) -> str:
     """The host of the team domain, lower case and without its port."""
     authority = team.url.partition("://")[2]
     return canonical_host(authority) or authority
+
+
+def auth_domain(team: Team) -> str:
+    """The team domain as `cloudflared` is told it: the alias where there is one."""
+    return team.alias or team_host(team)
+
+
+def companion_hosts(team: Team) -> frozenset[str]:
+    """Every host whose paths all belong to the companion app."""
+    return frozenset({team_host(team), team.alias, team.transfer_host}) - {""}
 
 
 def encode(text: str) -> str:
