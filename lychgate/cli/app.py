@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lychgate import __version__
-from lychgate.cli import asking, files, people, running, service_tokens, signing, testing
+from lychgate.cli import asking, files, logs, people, running, service_tokens, signing, testing
 from lychgate.errors import InvalidConfiguration, LychgateError
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.command("serve")(running.serve)
 app.command("demo")(running.demo)
 app.command("envoy-config", context_settings=running.PASS_ON)(running.envoy_config)
 app.command("explain")(asking.explain)
+app.command("logs")(logs.logs)
 app.add_typer(testing.app, name="idp")
 app.add_typer(signing.app, name="keys")
 app.add_typer(service_tokens.app, name="service-token")

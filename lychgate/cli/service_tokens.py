@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lychgate import service_tokens as life
 from lychgate.cli.options import DEFAULT, Config, opened
 from lychgate.clock import clock
 from lychgate.core.durations import parse_duration
+from lychgate.core.model import TokenId
 from lychgate.errors import LychgateError
 from lychgate.store.base import Actor, Catalogue, Delete, Edit, Kind, NotFound, Object, Put, Source
 from lychgate.store.base import Store as AnyStore
@@ -61,14 +63,14 @@ def list_tokens(config: Config = DEFAULT, as_json: Json = False) -> None:
     with opened(config) as (_, store):
         tokens, used = store.objects(Kind.SERVICE_TOKEN), store.token_uses.last()
     now = clock()
-    rows = [_row(token, {str(id): at for id, at in used.items()}, now) for token in tokens]
+    rows = [_row(token, used.get(TokenId(token.id)), now) for token in tokens]
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row))
         return
     table = Table("name", "id", "client id", "state", "ends", "last used")
     for row in rows:
-        table.add_row(*(str(row[name]) for name in _COLUMNS))
+        table.add_row(*(escape(str(row[name])) for name in _COLUMNS))
     Console().print(table)
 
 
@@ -229,8 +231,7 @@ def _show_secret(issued: life.Issued, as_json: bool) -> None:
     typer.echo("Keep the secret now, it is not shown again.", err=True)
 
 
-def _row(token: Object, used: dict[str, datetime], now: datetime) -> dict[str, Any]:
-    last = used.get(token.id)
+def _row(token: Object, last: datetime | None, now: datetime) -> dict[str, Any]:
     return {
         "name": token.body.get("name", ""),
         "id": token.id,

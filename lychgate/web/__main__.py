@@ -18,7 +18,7 @@ from lychgate.runtime import Runtime, open_runtime
 from lychgate.web.app import companion
 from lychgate.web.composition import services_of
 from lychgate.web.health import health
-from lychgate.web.housekeeping import keep_house
+from lychgate.web.housekeeping import House, keep_house
 from lychgate.web.postoffice import PostOffice
 
 _HEADER_MILLISECONDS = 10_000
@@ -34,7 +34,7 @@ def main() -> None:
         settings = load(parser.parse_args().config).settings
         set_up(settings.log)
         post = PostOffice(open_mailer(settings.mail))
-        with open_runtime(settings) as runtime, keep_house(runtime.store, clock):
+        with open_runtime(settings) as runtime:
             asyncio.run(_serve(runtime, post))
         post.close()
     except LychgateError as error:
@@ -57,7 +57,9 @@ async def _serve(runtime: Runtime, post: PostOffice) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    await asyncio.gather(*(server.serve() for server in servers))
+    house = House(runtime.store, clock, services.metrics, settings.audit_retention)
+    with keep_house(house):
+        await asyncio.gather(*(server.serve() for server in servers))
 
 
 def _server(app: object, listen: str) -> Server:

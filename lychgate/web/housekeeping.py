@@ -1,28 +1,93 @@
-"""Lets the store forget, every few minutes, what has expired."""
+"""Does every few minutes what nobody asks for: forgets what expired, looks after service tokens."""
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from lychgate import service_tokens
 from lychgate.errors import LychgateError
-from lychgate.store.base import Clock, Store
+from lychgate.store.base import Actor, Catalogue, Clock, Edit, Kind, Store
+from lychgate.web.metrics import Metrics
 
-_EVERY = 300.0
+ACTOR = Actor("inactivity clean-up", "system")
+_FIRST, _EVERY = 5.0, 300.0
+_REMIND = timedelta(days=1)
 log = logging.getLogger("lychgate.web")
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """The chores of one installation; each may fail without the others."""
+
+    store: Store
+    clock: Clock
+    metrics: Metrics
+    audit_retention: timedelta
+    _warned: dict[str, datetime] = field(default_factory=dict)
+
+    def tidy(self) -> None:
+        """Do every chore once."""
+        for chore in (self.forget, self.clean_up, self.warn):
+            self._try(chore)
+
+    def forget(self, now: datetime) -> None:
+        """Drop what expired, and audit rows that are old enough."""
+        self.store.prune(now)
+        self.store.audit.prune(now - self.audit_retention)
+
+    def clean_up(self, now: datetime) -> None:
+        """Disable or delete service tokens that nobody uses, if the organization wants that."""
+        used = {str(token): at for token, at in self.store.token_uses.last().items()}
+
+        def plan(catalogue: Catalogue | Store) -> Sequence[Edit]:
+            organizations = catalogue.objects(Kind.ORGANIZATION)
+            setting = service_tokens.inactivity(organizations[0].body) if organizations else None
+            if setting is None:
+                return ()
+            rules = (*catalogue.objects(Kind.POLICY), *catalogue.objects(Kind.GROUP))
+            named = service_tokens.named_in(one.body for one in rules)
+            tokens = catalogue.objects(Kind.SERVICE_TOKEN)
+            return service_tokens.clean_up(setting, tokens, used, named, now)
+
+        # Looked at without the lock first: nearly always there is nothing to do.
+        if plan(self.store):
+            self.store.change(ACTOR, plan)
+
+    def warn(self, now: datetime) -> None:
+        """Say once a day, and in a metric, which service tokens are in their last week."""
+        ending = list(service_tokens.ending_soon(self.store.objects(Kind.SERVICE_TOKEN), now))
+        ends = {one.id: service_tokens.expires_at(one.body) for one in ending}
+        self.metrics.tokens_ending({str(one.body["name"]): ends[one.id] for one in ending})
+        for token in ending:
+            if now - self._warned.get(token.id, now - _REMIND) >= _REMIND:
+                self._warned[token.id] = now
+                event = {
+                    "service_token": token.id,
+                    "name": token.body["name"],
+                    "expires_at": ends[token.id].isoformat(timespec="seconds"),
+                }
+                log.warning("service_token_expires_soon", extra={"event": event})
+
+    def _try(self, chore: Callable[[datetime], None]) -> None:
+        try:
+            chore(self.clock())
+        except LychgateError as error:
+            log.warning("the store could not be tidied: %s", error.message)
+
+
 @contextmanager
-def keep_house(store: Store, clock: Clock) -> Iterator[None]:
-    """Prune the store in the background as long as the block runs."""
+def keep_house(house: House) -> Iterator[None]:
+    """Do the chores in the background as long as the block runs."""
     stop = threading.Event()
 
     def run() -> None:
-        while not stop.wait(_EVERY):
-            try:
-                store.prune(clock())
-            except LychgateError as error:
-                log.warning("the store could not be tidied: %s", error.message)
+        pause = _FIRST
+        while not stop.wait(pause):
+            house.tidy()
+            pause = _EVERY
 
     thread = threading.Thread(target=run, name="housekeeping", daemon=True)
     thread.start()

@@ -13,8 +13,10 @@ _LINE = ("email", "subject", "session", "app", "policy", "allowed", "reason", "r
 
 def record(request: WebRequest, services: Services, event: AuditEvent) -> None:
     """Write one event, with the facts of the request it happened in."""
+    certificate = {"certificate": request.certificate.serial} if request.certificate else {}
     whole = replace(
         event,
+        details={**event.details, **certificate},
         request_id=request.id,
         ip=str(request.client_ip or ""),
         country=request.country or "",

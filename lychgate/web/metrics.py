@@ -1,6 +1,9 @@
 """What the companion app counts, in the text format of Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Mapping
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 class Metrics:
@@ -26,6 +29,12 @@ class Metrics:
             ("action",),
             registry=self.registry,
         )
+        self._ending = Gauge(
+            "lychgate_service_token_ends_timestamp_seconds",
+            "When each service token ends that is in its last week",
+            ("name",),
+            registry=self.registry,
+        )
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
         """Count one answer; `endpoint` is a path of the route table, never a visitor's."""
@@ -35,6 +44,12 @@ class Metrics:
     def happened(self, action: str) -> None:
         """Count one event of the audit log."""
         self._events.labels(action).inc()
+
+    def tokens_ending(self, ends: Mapping[str, datetime]) -> None:
+        """The service tokens in their last week, all of them, by name."""
+        self._ending.clear()
+        for name, end in ends.items():
+            self._ending.labels(name).set(end.timestamp())
 
     def text(self) -> bytes:
         """Everything counted so far."""

@@ -1,0 +1,114 @@
+"""`lychgate logs`: who did what, from the audit log."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lychgate.api.base import parse_time
+from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.clock import clock
+from lychgate.core.durations import parse_duration
+from lychgate.errors import LychgateError
+from lychgate.store.base import AuditEvent, AuditFilter, Kind, Store
+
+_MOST = 100_000
+
+
+def logs(
+    config: Config = DEFAULT,
+    user: Annotated[str | None, typer.Option(help="Only of this email.")] = None,
+    app: Annotated[str | None, typer.Option(help="Only of this application (name or id).")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Not before: `2h` ago, or `2026-05-01T00:00:00Z`.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Not after, written likewise.")] = None,
+    action: Annotated[
+        list[str] | None, typer.Option(help="Only this, such as `login`; may be repeated.")
+    ] = None,
+    allowed: Annotated[
+        bool | None, typer.Option("--allowed/--refused", help="Only what was allowed, or refused.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=_MOST, help="At most so many.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show logins, refusals, logouts and changes by administrators, newest first."""
+    with opened(config) as (_, store):
+        names = {one.id: str(one.body.get("name")) for one in store.objects(Kind.APPLICATION)}
+        now = clock()
+        asked = AuditFilter(
+            since=_time(since, now),
+            until=_time(until, now),
+            actions=tuple(action or ()),
+            email=None if user is None else user.lower(),
+            allowed=allowed,
+            app=None if app is None else _app(app, names),
+        )
+        found = list(_pages(store, asked, limit))
+    if as_json:
+        for event in found:
+            typer.echo(json.dumps(_members(event)))
+    else:
+        _show(found, names)
+
+
+def _pages(store: Store, asked: AuditFilter, limit: int) -> Iterator[AuditEvent]:
+    """Page by page, so that a long answer is complete."""
+    before: int | None = None
+    while limit > 0:
+        page = store.audit.query(replace(asked, before_id=before, limit=min(limit, 1000)))
+        yield from page
+        if not page:
+            return
+        limit, before = limit - len(page), page[-1].id
+
+
+def _app(text: str, names: dict[str, str]) -> str:
+    """The id of an application; one that is gone is found by its id."""
+    found = [id for id, name in names.items() if name == text]
+    if len(found) > 1:
+        raise LychgateError(f"several applications are called `{text}`", "name one by its id")
+    return found[0] if found else text
+
+
+def _time(text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    ago, at = parse_duration(text), parse_time(text)
+    if at is not None:
+        return at
+    if ago is None:
+        raise LychgateError(f"`{text}` is neither a time nor a duration", "write `2h`, or RFC 3339")
+    return now - ago
+
+
+def _members(event: AuditEvent) -> dict[str, Any]:
+    members = asdict(event) | {"at": event.at.isoformat(timespec="milliseconds")}
+    return {name: value for name, value in members.items() if value not in ("", None, {})}
+
+
+def _show(found: Sequence[AuditEvent], names: dict[str, str]) -> None:
+    table = Table("time", "action", "who", "application", "allowed", "reason", "request")
+    for one in found:
+        details = one.details
+        who = one.email or one.actor or details.get("common_name") or one.ip
+        what = names.get(one.app, one.app) or one.target
+        verdict = {True: "yes", False: "no", None: ""}[one.allowed]
+        reason = " ".join(filter(None, (one.reason, str(details.get("detail") or ""))))
+        at = f"{one.at:%Y-%m-%d %H:%M:%S}"
+        cells = (at, one.action, str(who), what, verdict, reason, one.request_id)
+        table.add_row(*map(_plain, cells))
+    Console().print(table)
+
+
+def _plain(text: str) -> str:
+    """What visitors sent must not write on the terminal by itself."""
+    return escape(
+        "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    )
