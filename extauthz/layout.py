@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lychgate.core.urls import canonical_host, team_host
+from lychgate.core.model import Team
+from lychgate.core.urls import canonical_host, companion_hosts, team_host
 from lychgate.errors import LychgateError
 from lychgate.settings import Settings, Upstream
 
@@ -59,11 +60,17 @@ def layout_of(settings: Settings, listen: str) -> Layout:
     """The layout of an installation, plain HTTP on `listen`."""
     return Layout(
         listen=listen,
-        team=(team_host(settings.team),),
+        team=_companion_hosts(settings.team),
         decision=settings.extauthz.endpoints,
         companion=settings.companion.listen,
         upstreams=settings.upstreams,
     )
+
+
+def _companion_hosts(team: Team) -> tuple[str, ...]:
+    """The team domain first, then the other hosts that are the companion's alone."""
+    first = team_host(team)
+    return (first, *sorted(companion_hosts(team) - {first}))
 
 
 def render(layout: Layout) -> str:

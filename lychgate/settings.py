@@ -113,7 +113,10 @@ class Settings:
     """Everything a process needs to know before it opens the store."""
 
     team: Team
-    """Where the installation is reached (keys: `team.url`, `public_scheme`, `public_port`)."""
+    """Where the installation is reached.
+
+    Keys: `team.url`, `team_alias`, `transfer_host`, `public_scheme`, `public_port`.
+    """
     name: str = "Lychgate"
     """What the installation is called on its pages (key: `team.name`)."""
     store: str = field(default="sqlite:///lychgate.db", repr=False)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from lychgate.api.base import LOOPBACK, Duration, Endpoint, Flag, Json, Lower, Name, Wire, duration
 from lychgate.api.destinations import parse_uri
 from lychgate.core.model import Team
+from lychgate.core.urls import canonical_host
 from lychgate.settings import (
     Companion,
     ExtAuthz,
@@ -95,6 +96,12 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _host(text: str) -> str:
+    if canonical_host(text) != text.lower():
+        raise ValueError("must be a host name, without scheme, port or path")
+    return text.lower()
+
+
 def _host_pattern(text: str) -> str:
     if "/" in text:
         raise ValueError("must be a host name, the path is a member of its own")
@@ -102,6 +109,7 @@ def _host_pattern(text: str) -> str:
 
 
 Origin = Annotated[Endpoint, AfterValidator(_quiet(_origin, "is not a URL"))]
+Host = Annotated[Name, AfterValidator(_host)]
 Listen = Annotated[Name, AfterValidator(_tcp)]
 AnyListen = Annotated[Name, AfterValidator(_tcp_or_unix)]
 Network = Annotated[
@@ -176,6 +184,8 @@ class FileBody(Wire):
     """The configuration file. `resources` is read by itself."""
 
     team: TeamBody
+    team_alias: Host | None = None
+    transfer_host: Host | None = None
     public_scheme: Annotated[Literal["http", "https"], Lower] | None = None
     public_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     store: Annotated[str, AfterValidator(_quiet(_store, "must be `sqlite:///PATH`"))] | None = None
@@ -220,7 +230,8 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
 
 def _team(body: FileBody) -> Team:
     scheme = body.public_scheme or body.team.url.partition(":")[0]
-    return Team(body.team.url, scheme, body.public_port)
+    alias, transfer = body.team_alias or "", body.transfer_host or ""
+    return Team(body.team.url, scheme, body.public_port, alias, transfer)
 
 
 def _companion(body: CompanionBody) -> Companion:
@@ -251,6 +262,9 @@ def process_problems(body: FileBody, folder: Path) -> list[tuple[str, str]]:
         found.append(("public_scheme", "plain http is for loopback only"))
     if body.public_scheme is not None and body.public_scheme != scheme:
         found.append(("public_scheme", "public_scheme must be the scheme of team.url"))
+    hosts = [one for one in (body.team_alias, body.transfer_host) if one]
+    if len({*hosts, urlsplit(body.team.url).hostname}) <= len(hosts):
+        found.append(("team_alias", "team.url, team_alias and transfer_host must differ"))
     if body.mail.smtp_url and body.mail.folder:
         found.append(("mail", "smtp_url and folder exclude each other"))
     grace = body.store_outage_grace
