@@ -74,7 +74,7 @@ class Exchange:
 
     def is_bad(self) -> bool:
         """400, or what a proxy's own parser says in its place, or a closed connection."""
-        return self.reply.status in (0, 400, 404, 413, 414, 431) and self.refused()
+        return self.reply.status in (0, 400, 404, 413, 414, 426, 431) and self.refused()
 
     def is_denied(self, status: int = 403) -> bool:
         """A refusal."""
@@ -118,11 +118,15 @@ class Answers:
 
     def login(self, app: str) -> None:
         """LOGIN for an application."""
+        self.login_each(app)
+        self.same()
+
+    def login_each(self, app: str) -> None:
+        """LOGIN, where one proxy normalises the path a little further than the other."""
         audience = self.catalogue.aud(app)
         for one in self:
-            assert one.is_login(audience), (one.front, one.reply)
+            assert one.is_login(audience), (one.front, one.reply, one.seen)
             assert one.reply.header("cache-control") == "no-store"
-        self.same()
 
     def bad(self) -> None:
         """BAD; each proxy's parser may say so in its own way."""
