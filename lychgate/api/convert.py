@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from lychgate.api.applications import (
     ApplicationBody,
     ReachableBody,
+    SaasApplicationBody,
     WarpBody,
     application_model,
     precedences,
@@ -235,6 +236,7 @@ def _application(id: str, value: ApplicationBody, changed: datetime) -> Applicat
         rules_changed_at=changed,
         domain=getattr(value, "domain", None) or "",
         deny=_deny(value),
+        saas=value.saas_app.client(id) if isinstance(value, SaasApplicationBody) else None,
     )
     return _reachable(common, value) if isinstance(value, ReachableBody) else common
 

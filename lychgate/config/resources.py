@@ -12,6 +12,7 @@ from lychgate.api import PLURALS, audience_of, body_model, client_id_of
 from lychgate.api.applications import ApplicationBody, precedences
 from lychgate.api.base import wire
 from lychgate.api.problems import problems_of
+from lychgate.api.saas import to_keep
 from lychgate.config.naming import ACCOUNT, WORDS, Names, id_for, mentions, own_id
 from lychgate.config.salvage import inline_policies, policy_stand_in, stand_in
 from lychgate.config.yamlfile import Path
@@ -154,6 +155,7 @@ def _read(item: _Item, found: Resources) -> None:
         return
     body = copy.deepcopy(wire(value))
     _resolve(item, body, found)
+    _name_sources(item, body, found)
     sound = len(found.findings) == before
     (found.objects if sound else found.stand_ins).extend(_objects(item, body, value))
 
@@ -202,6 +204,21 @@ def _resolve(item: _Item, body: dict[str, Any], found: Resources) -> None:
             mention.holder[mention.key] = id
 
 
+def _name_sources(item: _Item, body: dict[str, Any], found: Resources) -> None:
+    """Ids in place of the names of providers that a custom claim says its source by."""
+    for index, claim in enumerate(body.get("saas_app", {}).get("custom_claims", ())):
+        by_name = claim["source"].get("name_by_idp", {})
+        for text in list(by_name):
+            id = found.names.find("identity_provider", text)
+            if id is None:
+                path = (*item.path, "saas_app", "custom_claims", index, "source", "name_by_idp")
+                message = f"there is no identity provider `{text[:80]}` in this file"
+                hint = found.names.nearest("identity_provider", text)
+                found.findings.append(Finding((*path, text), message, hint))
+            else:
+                by_name[id] = by_name.pop(text)
+
+
 def _objects(item: _Item, body: dict[str, Any], value: Any) -> Iterator[FileObject]:
     secrets: dict[str, str] = {}
     match item.kind:
@@ -210,6 +227,8 @@ def _objects(item: _Item, body: dict[str, Any], value: Any) -> Iterator[FileObje
             secrets = {"client_secret": secret} if secret is not None else {}
         case "application":
             body.setdefault("aud", audience_of(item.id))
+            if "saas_app" in body:
+                body["saas_app"] = to_keep(item.id, body["saas_app"])
             yield from _inline_policies(item, body, value)
         case "service_token":
             body.setdefault("client_id", client_id_of(item.id))

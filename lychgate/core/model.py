@@ -212,6 +212,55 @@ class ManagedOAuth:
     device_flow: bool = False
 
 
+class SaasGrant(StrEnum):
+    """What a SaaS application may get tokens with (wire: `grant_types`)."""
+
+    CODE = "authorization_code"
+    CODE_WITH_PKCE = "authorization_code_with_pkce"
+    REFRESH = "refresh_tokens"
+    HYBRID = "hybrid"
+    IMPLICIT = "implicit"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomClaim:
+    """A claim of the identity provider that a SaaS application gets under a name of its own."""
+
+    name: str
+    source: str
+    """What the identity providers call it."""
+    source_by_idp: Mapping[IdpId, str] = field(default_factory=dict)
+    """What single ones call it instead."""
+    scope: str = ""
+    """The scope that brings it; empty: any login."""
+    required: bool = False
+    """Whether nobody without it may log in."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaasClient:
+    """How a SaaS application logs its people in through us, by OpenID Connect (wire: `saas_app`)."""
+
+    client_id: str
+    redirect_uris: tuple[str, ...]
+    secret_hash: bytes | None = field(default=None, repr=False)
+    """SHA-256 of the client secret; None: it has none yet."""
+    grants: frozenset[SaasGrant] = frozenset({SaasGrant.CODE})
+    scopes: frozenset[str] = frozenset({"openid"})
+    public: bool = False
+    """Whether it may redeem a code by PKCE alone (wire: `allow_pkce_without_client_secret`)."""
+    access_token_lifetime: timedelta = timedelta(minutes=5)
+    refresh_lifetime: timedelta | None = None
+    """None: the session duration of the policy that admits."""
+    custom_claims: tuple[CustomClaim, ...] = ()
+    group_filter: str = ""
+    """A regular expression; only groups in which it is found are told. Empty: all."""
+    front_id_token: bool = False
+    front_access_token: bool = False
+    """Whether the authorization endpoint itself may return these (hybrid and implicit)."""
+    launcher_url: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """A protected host and path, its ordered policies and its settings."""
@@ -236,6 +285,7 @@ class Application:
     skip_interstitial: bool = False
     deny: DenySettings = DenySettings()
     oauth: ManagedOAuth | None = None
+    saas: SaasClient | None = None
     allow_encoded_slash: bool = False
     cookie_for_origin: bool = False
     """Whether callers without the cookie get it added on the way to the origin."""
