@@ -1,7 +1,7 @@
 # What one does every day. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 UV := uv run
-T ?= tests/core tests/api tests/config tests/docs tests/idp
+T ?= tests/core tests/api tests/config tests/mail tests/outbound
 K ?=
 ARGS := $(if $(K),-k "$(K)",)
 
@@ -25,10 +25,10 @@ fix:  ## format, and the safe fixes of the linter
 	$(UV) ruff format .
 
 test:  ## the quick tests; T=tests/core for a part, K=word for those with a word in their name
-	$(UV) pytest -q $(T) $(ARGS)
+	$(UV) pytest -q -n auto $(T) $(ARGS)
 
 e2e:  ## real mitmproxy, real Envoy, real PostgreSQL, real browser
-	$(UV) pytest -q $(wildcard tests/addon tests/extauthz tests/parity tests/store tests/examples tests/e2e) $(ARGS)
+	$(UV) pytest -q $(wildcard tests/addon tests/extauthz tests/store tests/linked tests/parity tests/security tests/e2e) $(ARGS)
 
 bench:  ## the benchmarks, as ratios; also written to bench/results.json
 	$(UV) python -m bench
