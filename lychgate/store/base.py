@@ -464,6 +464,26 @@ class TokenUses(Protocol):
         """The last use of every token that was ever used."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a browser leaves for a command line: sealed, so that its receiver alone can read it."""
+
+    sender: str
+    """The public key of whoever sealed it."""
+    content: str = field(repr=False)
+    expires_at: datetime
+
+
+class Transfers(Protocol):
+    """What waits to be collected by the holder of a public key."""
+
+    def put(self, receiver: str, transfer: Transfer) -> None:
+        """Leave something; it takes the place of what was left for the same receiver before."""
+
+    def take(self, receiver: str, now: datetime) -> Transfer | None:
+        """What was left, for exactly one caller; it is forgotten with that."""
+
+
 class Store(Protocol):
     """All that outlives a process."""
 
@@ -489,6 +509,8 @@ class Store(Protocol):
     def oauth(self) -> OAuthStore: ...
     @property
     def token_uses(self) -> TokenUses: ...
+    @property
+    def transfers(self) -> Transfers: ...
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""

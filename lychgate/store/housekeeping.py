@@ -45,6 +45,7 @@ def _expired(now: datetime) -> tuple[tuple[Table, ColumnElement[bool]], ...]:
         (tables.oauth_codes, tables.oauth_codes.c.expires_at < now - _DAY),
         (tables.oauth_consents, tables.oauth_consents.c.expires_at < now - _SKEW),
         (tables.oauth_devices, tables.oauth_devices.c.expires_at < now - _HOUR),
+        (tables.transfers, tables.transfers.c.expires_at < now - _SKEW),
         (tables.sessions, _over(now - _WEEK)),
         (
             tables.approvals,

@@ -42,6 +42,7 @@ from lychgate.store.onetime import SqlOneTime, SqlPins
 from lychgate.store.people import SqlSessions, SqlUsers
 from lychgate.store.revoked import SqlRevocations
 from lychgate.store.sealing import KeyPlace, MasterKey
+from lychgate.store.transfers import SqlTransfers
 from lychgate.store.uses import SqlTokenUses
 from lychgate.store.writing import read_secrets
 
@@ -161,6 +162,7 @@ class SqlStore[S]:
         self.audit = SqlAuditLog(database)
         self.oauth = SqlOAuth.over(database, bell)
         self.token_uses = SqlTokenUses(database)
+        self.transfers = SqlTransfers(database)
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""

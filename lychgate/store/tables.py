@@ -288,6 +288,18 @@ audit = Table(
     Column("details", Document, nullable=False),
 )
 
+transfers = Table(
+    "transfers",
+    metadata,
+    # Hashed: the public key that the content is sealed to, and that its receiver asks with.
+    Column("receiver", LargeBinary, primary_key=True),
+    Column("sender", Words, nullable=False),
+    # Sealed by the sender to the receiver, base64.
+    Column("content", Words, nullable=False),
+    # The row is dropped.
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
 oauth_clients = Table(
     "oauth_clients",
     metadata,
