@@ -1,7 +1,9 @@
 """A running demo, started as a new user would start it."""
 
 import email
+import html
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from email import policy
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from lychgate.processes import free_port
 
@@ -75,3 +79,27 @@ def running_demo(folder: Path, proxy: str) -> Iterator[Demo]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def logged_in(demo: Demo, person: str, app: str = "whoami") -> Iterator[httpx.Client]:
+    """Log a person in as a browser without script does; the client holds their session."""
+    headers = {"accept": "text/html"}
+    with httpx.Client(follow_redirects=True, timeout=30, headers=headers) as client:
+        page = client.get(demo.app(app))
+        before = demo.mails()
+        page = _submit(client, page, {"email": person})
+        page = _submit(client, page, {"code": demo.code(before)})
+        if str(page.url) != demo.app(app):
+            raise AssertionError(f"the login of {person} ended at {page.url}: {page.text[:500]}")
+        yield client
+
+
+def _submit(client: httpx.Client, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
+    """Fill in the first form of a page and send it."""
+    form = re.search(r'<form[^>]*action="([^"]*)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
+    if form is None:
+        raise AssertionError(f"no form at {page.url}: {page.text[:500]}")
+    hidden = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', form[2])
+    data = {html.unescape(name): html.unescape(value) for name, value in hidden} | fields
+    return client.post(str(page.url.join(html.unescape(form[1]))), data=data)
