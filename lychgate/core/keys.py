@@ -122,7 +122,7 @@ def unseal(keyring: Keyring, purpose: str, text: str) -> dict[str, Any] | None:
     """The payload sealed for that purpose; None for anything else."""
     key_id, dot, body = text.partition(".")
     key = next((key for key in keyring.sealing if key.id == key_id), None)
-    if key is None or not dot or len(body) > 16384 or not body.isascii():
+    if key is None or not dot or len(body) > 16384 or not body.isascii() or "=" in body:
         return None
     try:
         data = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
