@@ -98,10 +98,16 @@ def test_verifiers_follow_a_rotation(standing: Demo) -> None:
         assert verdict(pages, "none").startswith(f"302 {standing.team}/cdn-cgi/access/login/")
 
 
-def test_fastapi_cloudflare_access_jwt(standing: Demo) -> None:
+@pytest.mark.parametrize(
+    ("origin", "entered", "refused"),
+    [("fastapi_origin.py", 200, 403), ("allowedflare_origin.py", "alice@example.com", "")],
+)
+def test_python_packages_that_read_the_cookie(
+    standing: Demo, origin: str, entered: object, refused: object
+) -> None:
     token = assertion(standing)
-    script = HOME / "fastapi_origin.py"
-    command = [sys.executable, str(script), standing.team, audience(token)]
+    command = [sys.executable, str(HOME / origin), standing.team, audience(token)]
     done = subprocess.run(command, input=token, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"with": 200, "without": 403, "forged": 403}
+    answers = json.loads(done.stdout)
+    assert answers == {"with": entered, "without": refused, "forged": refused}
