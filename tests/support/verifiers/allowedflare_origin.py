@@ -1,4 +1,4 @@
-"""An origin that trusts `allowedflare`: whom it sees with a token, without, and with a forged one."""
+"""An origin that trusts `allowedflare`: whom it sees with a token, without, and with a forgery."""
 
 import json
 import os
