@@ -90,7 +90,8 @@ def _json_pair(value: str) -> ServicePair | Malformed | None:
     if len(value) > _MAX_JSON:
         return Malformed.MALFORMED if CLIENT_ID in value[:_MAX_JSON].lower() else None
     try:
-        pairs = json.loads(value, object_pairs_hook=_Pairs)
+        # A proxy may have joined two lines into one value: read the first and see what follows.
+        pairs, end = _JSON.raw_decode(value.lstrip())
     except (ValueError, RecursionError):
         return None
     names = [name.lower() for name, _ in pairs] if isinstance(pairs, _Pairs) else []
@@ -98,15 +99,20 @@ def _json_pair(value: str) -> ServicePair | Malformed | None:
         return None
     found = {name.lower(): inner for name, inner in pairs}
     client_id, secret = found.get(CLIENT_ID), found.get(CLIENT_SECRET)
-    if len(names) != len(set(names)) or not isinstance(client_id, str):
+    if value.lstrip()[end:].strip() or len(names) != len(set(names)):
         return Malformed.MALFORMED
-    if not isinstance(secret, str) or not _plain(client_id) or not _plain(secret):
+    if not isinstance(client_id, str) or not isinstance(secret, str):
+        return Malformed.MALFORMED
+    if not _plain(client_id) or not _plain(secret):
         return Malformed.MALFORMED
     return ServicePair(client_id, secret)
 
 
 class _Pairs(list[tuple[str, object]]):
     """A JSON object with its repeated members kept."""
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
 _NOBODY = hashlib.sha256(b"nobody").digest()

@@ -118,7 +118,7 @@ def test_L12_parallel_guesses_have_five_tries(catalogue: Catalogue) -> None:
         twin = Visitor(catalogue, person.front, dict(person.jar))
         twin.step(*twin.filled(page, {"code": code}))
 
-    run_together([lambda code=code: guess(code) for code in guesses])  # type: ignore[misc]
+    run_together([lambda code=code: guess(code) for code in guesses])
     person.open(*person.filled(page, {"code": right}))
     assert ("a.example", AUTH_COOKIE) not in person.jar
 
@@ -157,7 +157,7 @@ def test_L15_logins_side_by_side_never_mix(catalogue: Catalogue) -> None:
 
     run_together(
         [
-            lambda email=email, front=FRONTS[number % 2]: log_in(email, front)  # type: ignore[misc]
+            lambda email=email, front=FRONTS[number % 2]: log_in(email, front)
             for number, email in enumerate(people)
         ]
     )

@@ -112,6 +112,7 @@ def configuration(folder: Path, origin: str) -> dict[str, Any]:
             "service_tokens": [
                 {
                     "name": "ST1",
+                    "enabled": True,
                     "client_id": ST1_ID,
                     "client_secret_hash": sha256(ST1_SECRET.encode()).hexdigest(),
                     "expires_at": "2099-01-01T00:00:00Z",
@@ -263,7 +264,11 @@ class Catalogue:
         """Edit the file and apply it; returns in a second in which tokens are good again."""
         content = yaml.safe_load(self.file.read_text())
         change(content["resources"])
-        self.file.write_text(yaml.safe_dump(content))
+        self.restore(yaml.safe_dump(content))
+
+    def restore(self, text: str) -> None:
+        """Put a whole file in place and apply it."""
+        self.file.write_text(text)
         apply(load(self.file, {}), self.store)
         assert self.feed.wait_for(self.store.revision())
         next_second()
