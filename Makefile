@@ -25,7 +25,7 @@ fix:  ## format, and the safe fixes of the linter
 	$(UV) ruff format .
 
 test:  ## the quick tests; T=tests/core for a part, K=word for those with a word in their name
-	$(UV) pytest -q -n auto $(T) $(ARGS)
+	$(UV) pytest -q $(T) $(ARGS)
 
 e2e:  ## real mitmproxy, real Envoy, real PostgreSQL, real browser
 	$(UV) pytest -q $(wildcard tests/addon tests/extauthz tests/store tests/linked tests/parity tests/security tests/e2e) $(ARGS)

@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ import extauthz
 import lychgate
 from lychgate.cli.app import app
 from lychgate.errors import LychgateError
+from tests.docs.pages import ROOT
 
 WIDTH = 88
 _PACKAGES = (lychgate, addon, extauthz)
@@ -34,7 +36,22 @@ def parts() -> Parts:
     """Every generated part by its name."""
     with ThreadPoolExecutor() as threads:
         programs = threads.submit(_programs)
-        return {"commands": _commands(), "errors": _errors(), "programs": programs.result()}
+        made = {"commands": _commands(), "errors": _errors(), "layers": _layers()}
+        return {**made, "programs": programs.result()}
+
+
+def _layers() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = [
+        "\n".join((one["containers"][0], *map(_layer, one["layers"])))
+        for one in project["tool"]["importlinter"]["contracts"]
+        if one["type"] == "layers"
+    ]
+    return "```text\n" + "\n\n".join(found) + "\n```\n"
+
+
+def _layer(modules: str) -> str:
+    return "  " + "  ".join(re.findall(r"\w+", modules))
 
 
 def environment() -> dict[str, str]:
