@@ -17,10 +17,11 @@ from lychgate.core.request import ClientCertificate
 from lychgate.core.selectors import Evidence, Login
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.urls import AUTHORIZED, app_origin, encode
+from lychgate.oauth.saas_tokens import issuer
 from lychgate.pages import DeniedPage, custom_answer, web_link
 from lychgate.store.base import AuditEvent, Session
 from lychgate.web.asking import ask_purpose
-from lychgate.web.browser import team_browser
+from lychgate.web.browser import browser_hash, team_browser
 from lychgate.web.chain import first_hop, is_underway
 from lychgate.web.choice import choose_url, log_in
 from lychgate.web.errors import NotFound
@@ -46,7 +47,7 @@ def enter(request: WebRequest, services: Services, entrance: Entrance, session: 
     """The next step of somebody who is logged in: on to the application, a question, a refusal."""
     snapshot = services.newest()
     visit = entrance.visit
-    if visit.purpose is not Purpose.ENTER:
+    if visit.purpose in (Purpose.TEAM, Purpose.TEST):
         return onward(request, services, snapshot.team.url + visit.path)
     app = snapshot.apps.get(visit.app)
     if app is None:
@@ -120,7 +121,21 @@ def _admitted(
         hop = first_hop(services, snapshot, app, entrance.visit, session.nonce)
         if hop is not None and admitted.duration:
             return onward(request, services, hop)
+    if entrance.visit.purpose is Purpose.SIGN_ON:
+        return _on_to_sign_on(request, services, app, entrance)
     return onward(request, services, hand_over_url(services, snapshot, entrance))
+
+
+def _on_to_sign_on(
+    request: WebRequest, services: Services, app: CompiledApp, entrance: Entrance
+) -> Reply:
+    """Go on, in this browser, to where an application elsewhere gets its answer."""
+    cookie = team_browser(request)
+    sealed = close(services, Use.SIGN_ON, entrance.pack(), browser_hash(cookie.value))
+    if app.app.saas is None:
+        raise NotFound("this application does not sign people on through us any more")
+    address = f"{issuer(services.current().team, app.app.saas)}/sign-on"
+    return onward(request, services, f"{address}?entrance={sealed}", cookie)
 
 
 def hand_over_url(services: Services, snapshot: Snapshot, entrance: Entrance) -> str:

@@ -124,7 +124,7 @@ def _may_enter(
         idp_subject=state.email,
         auth_time=services.clock(),
     )
-    if state.visit.purpose is Purpose.ENTER:
+    if state.visit.purpose in (Purpose.ENTER, Purpose.SIGN_ON):
         app = snapshot.apps.get(state.visit.app)
         return app is not None and _could_admit(request, app, identity, state.visit)
     pending = services.store.approvals.pending_for(state.email, services.clock())

@@ -17,7 +17,7 @@ BOTH = TEAM | APP
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line of the route table. A path that ends in `{…}` takes one more segment there."""
+    """One line of the route table. A path with `{…}` takes one segment there."""
 
     where: frozenset[Where]
     method: str
@@ -27,9 +27,10 @@ class Endpoint:
     """Whether it may wait for an identity provider or another outside service."""
 
     @property
-    def prefix(self) -> str | None:
-        """The fixed part of a path that takes an argument."""
-        return self.path[: self.path.index("{")] if self.path.endswith("}") else None
+    def fixed(self) -> tuple[str, str] | None:
+        """The parts before and after the argument of a path that takes one."""
+        before, brace, rest = self.path.partition("{")
+        return (before, rest.partition("}")[2]) if brace else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,13 @@ class Table:
 
 def _fit(path: str) -> Callable[[Endpoint], Found | None]:
     def fit(endpoint: Endpoint) -> Found | None:
-        if endpoint.prefix is None:
+        if endpoint.fixed is None:
             return Found(endpoint) if path == endpoint.path else None
-        argument = path.removeprefix(endpoint.prefix)
-        if argument == path or not argument or "/" in argument:
+        before, after = endpoint.fixed
+        if not (path.startswith(before) and path.endswith(after)):
+            return None
+        argument = path[len(before) : len(path) - len(after)]
+        if not argument or "/" in argument:
             return None
         return Found(endpoint, unquote(argument, errors="replace"))
 

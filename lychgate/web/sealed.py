@@ -24,6 +24,7 @@ class Use(StrEnum):
     PIN = "web.pin"
     ENTRANCE = "web.entrance"
     HANDOVER = "web.handover"
+    SIGN_ON = "web.sign-on"
     APPROVE = "web.approve"
     NEXT = "web.next"
     PROVIDER_TEST = "web.provider-test"
@@ -35,6 +36,7 @@ LIVES: Mapping[Use, timedelta] = {
     Use.PIN: timedelta(minutes=10),
     Use.ENTRANCE: timedelta(hours=24),
     Use.HANDOVER: timedelta(minutes=5),
+    Use.SIGN_ON: timedelta(minutes=5),
     Use.APPROVE: timedelta(hours=1),
     Use.NEXT: timedelta(minutes=5),
     Use.PROVIDER_TEST: timedelta(minutes=10),
@@ -82,6 +84,8 @@ class Purpose(StrEnum):
     """An application."""
     TEAM = "team"
     """A page of the team domain."""
+    SIGN_ON = "sign-on"
+    """An application elsewhere, which sends its people to us."""
     TEST = "test"
     """Trying a provider out; no session comes of it."""
 

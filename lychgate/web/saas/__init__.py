@@ -1,0 +1,1 @@
+"""The endpoints by which SaaS applications log their people in through us (OpenID Connect)."""
