@@ -13,8 +13,8 @@ from lychgate.core.urls import (
     AUTH_COOKIE,
     USER_EMAIL,
     USER_ID,
-    is_owned,
     join_cookies,
+    owned_in,
     touches_reserved,
 )
 
@@ -74,10 +74,10 @@ class Onward:
     def _removed(self, headers: HeaderList) -> tuple[str, ...]:
         sent = self.request.headers
         ours = {name for name, _ in headers}
-        remove = [name for name in sent if is_owned(name) and name not in ours]
-        keyring = self.keyring
-        if any(is_our_bearer(value, keyring) for value in sent.get("authorization", ())):
-            remove.append("authorization")
+        remove = [name for name in owned_in(sent) if name not in ours]
+        for value in sent.get("authorization", ()):
+            if is_our_bearer(value, self.keyring):
+                remove.append("authorization")
         single = self.app.service_token_header if self.app else None
         if single and any(map(holds_service_token, sent.get(single, ()))):
             remove.append(single)
