@@ -1,6 +1,7 @@
 """Between mitmproxy's words and the gate's: a flow becomes a Request, an Outcome edits the flow."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from mitmproxy import http
 from mitmproxy.certs import Cert
@@ -90,9 +91,9 @@ def _certificate(chain: Sequence[Cert]) -> ClientCertificate | None:
     """What the client presented in the TLS handshake.
 
     mitmproxy accepts every certificate it asked for (`request_client_cert`): the client has the
-    private key, but nobody checked who issued it. Hence never `valid`.
+    private key; who issued it the gate checks.
     """
-    return read_certificate(chain[0].to_pem().decode("ascii"), valid=False) if chain else None
+    return read_certificate(chain[0].to_pem().decode("ascii")) if chain else None
 
 
 def forward(flow: http.HTTPFlow, outcome: Forward, place: Place | None) -> None:
@@ -104,13 +105,16 @@ def forward(flow: http.HTTPFlow, outcome: Forward, place: Place | None) -> None:
 
 
 def hand_over(flow: http.HTTPFlow, outcome: ToCompanion, companion: Place) -> None:
-    """Send the request to the companion app, with the client's address in a header of ours.
-
-    No certificate header: mitmproxy has validated none.
-    """
+    """Send the request to the companion app, with the client's address and certificate in headers
+    of ours."""
     peer = client_address(flow.client_conn)
+    certificate = _certificate(flow.client_conn.certificate_list)
     _connect_to(flow, companion)
-    _pass_on(flow, outcome, ((CLIENT_IP_HEADER, str(peer)),) if peer else ())
+    told = {
+        CLIENT_IP_HEADER: str(peer) if peer else "",
+        CLIENT_CERT_HEADER: quote(certificate.pem, safe="") if certificate else "",
+    }
+    _pass_on(flow, outcome, tuple((name, value) for name, value in told.items() if value))
 
 
 def _pass_on(

@@ -84,8 +84,7 @@ def _certificate(encoded: str) -> ClientCertificate | None:
 
 @lru_cache(maxsize=256)
 def _parsed(encoded: str) -> ClientCertificate | None:
-    # Envoy hands over only what its TLS context validated (`trust_chain_verification`).
-    return read_certificate(unquote(encoded), valid=True)
+    return read_certificate(unquote(encoded))
 
 
 def to_response(outcome: Outcome, request: Request) -> CheckResponse:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from lychgate.answer import Answer, page_answer
+from lychgate.core.certificates import Authorities, Judgement, judge
 from lychgate.core.decide import decide
 from lychgate.core.decision import (
     Allow,
@@ -26,7 +27,7 @@ from lychgate.core.decision import (
 )
 from lychgate.core.events import AccessEvent, access_event
 from lychgate.core.metadata import match_claims
-from lychgate.core.request import Address, Request
+from lychgate.core.request import Address, ClientCertificate, Request
 from lychgate.core.session import (
     APP_SESSION_LIFE,
     Token,
@@ -42,6 +43,7 @@ from lychgate.core.urls import (
     AUTH_COOKIE,
     METADATA,
     METADATA_REQUEST,
+    canonical_host,
     encode,
     is_owned,
 )
@@ -155,6 +157,9 @@ class Gate:
         self._verified: Memo[bytes, Token] = Memo()
         self._minted: Memo[tuple[str, ...], Minted] = Memo()
         self._minted_for: Snapshot | None = None
+        # One pair, so that a judgement never lands in the memo of other authorities.
+        self._judged: tuple[Authorities | None, Memo[tuple[bytes, str], Judgement]]
+        self._judged = None, Memo()
 
     def check(self, request: Request) -> Outcome:
         """What the proxy has to do with a request. Never raises: what goes wrong is a refusal."""
@@ -174,6 +179,9 @@ class Gate:
         if self._country is not None and request.client_ip is not None:
             request = replace(request, country=self._country(request.client_ip))
         snapshot = view.snapshot
+        if request.certificate is not None:
+            valid = self._is_valid(request.certificate, request.host, snapshot, now)
+            request = replace(request, certificate=replace(request.certificate, valid=valid))
         decision = decide(request, snapshot, self._verifier(snapshot, now), now)
         outcome = self._carry_out(decision, request, snapshot, now)
         self._observe(access_event(request, decision, now))
@@ -224,6 +232,25 @@ class Gate:
             return token
 
         return verified
+
+    def _is_valid(
+        self, certificate: ClientCertificate, authority: str, snapshot: Snapshot, now: datetime
+    ) -> bool:
+        """Whether an authority of the host asked for stands behind a certificate."""
+        host = canonical_host(authority)
+        authorities = snapshot.authorities.get(host, ()) if host else ()
+        if host is None or not authorities:
+            return False
+        judged_by, judged = self._judged
+        if judged_by is not snapshot.authorities:
+            judged = Memo()
+            self._judged = snapshot.authorities, judged
+        key = hashlib.sha256(certificate.pem.encode("latin-1", "replace")).digest(), host
+        known = judged.get(key)
+        if known is None or now >= known.until:
+            known = judge(certificate, authorities, now)
+            judged.put(key, known)
+        return known.valid
 
     def _forward(
         self, allow: Allow, request: Request, snapshot: Snapshot, now: datetime

@@ -17,6 +17,7 @@ from lychgate.api.applications import (
     precedences,
 )
 from lychgate.api.base import Wire, duration, parse_time
+from lychgate.api.certificates import CertificateBody
 from lychgate.api.groups import GroupBody, ListBody
 from lychgate.api.identity_providers import ProviderBody, provider_model
 from lychgate.api.organization import OrganizationBody
@@ -30,6 +31,8 @@ from lychgate.core.model import (
     ApprovalGroup,
     AppType,
     Audience,
+    CertificateId,
+    ClientAuthority,
     CookieSettings,
     DenySettings,
     Group,
@@ -60,11 +63,19 @@ PLURALS = {
     "policy": "policies",
     "application": "applications",
     "service_token": "service_tokens",
+    "certificate": "certificates",
 }
 """What the objects of a kind are called in the file and in `Problem.where`."""
 
 type Model = (
-    Organization | IdentityProvider | Group | ItemList | Policy | Application | ServiceToken
+    Organization
+    | IdentityProvider
+    | Group
+    | ItemList
+    | Policy
+    | Application
+    | ServiceToken
+    | ClientAuthority
 )
 
 
@@ -86,6 +97,8 @@ def body_model(kind: str, body: Any) -> type[Wire]:
             return application_model(type_)
         case "service_token":
             return ServiceTokenBody
+        case "certificate":
+            return CertificateBody
         case _:
             raise InvalidConfiguration([Problem("", f"unknown kind of object `{kind}`")])
 
@@ -135,6 +148,10 @@ def from_wire(id: str, value: Wire, body: Mapping[str, Any], changed: datetime) 
             return _policy(id, value, changed)
         case ServiceTokenBody():
             return _service_token(id, value)
+        case CertificateBody():
+            hosts = tuple(dict.fromkeys(value.associated_hostnames))
+            pem, crl = value.certificate, value.crl
+            return ClientAuthority(CertificateId(id), value.name, pem, hosts, crl)
         case ApplicationBody():
             return _application(id, value, changed)
         case _:

@@ -17,6 +17,7 @@ _ORDER = (
     Kind.LIST,
     Kind.GROUP,
     Kind.SERVICE_TOKEN,
+    Kind.CERTIFICATE,
     Kind.POLICY,
     Kind.APPLICATION,
 )

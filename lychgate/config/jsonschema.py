@@ -13,6 +13,7 @@ from lychgate.api.applications import (
     SelfHostedBody,
     WarpBody,
 )
+from lychgate.api.certificates import CertificateBody
 from lychgate.api.groups import GroupBody, ListBody
 from lychgate.api.identity_providers import (
     EntraBody,
@@ -26,6 +27,7 @@ from lychgate.api.identity_providers import (
 from lychgate.api.organization import OrganizationBody
 from lychgate.api.policies import PolicyBody
 from lychgate.api.service_tokens import ServiceTokenBody
+from lychgate.config.included import MEMBERS
 from lychgate.config.process import FileBody
 from lychgate.core.selectors import ALL
 
@@ -72,6 +74,7 @@ def _resources(definitions: dict[str, Any]) -> dict[str, Any]:
         "policies": [_schema(PolicyBody, definitions)],
         "applications": [_typed(m, t, definitions) for m, t in _APPLICATIONS.items()],
         "service_tokens": [_schema(ServiceTokenBody, definitions)],
+        "certificates": [_in_the_file(_schema(CertificateBody, definitions))],
     }
     for shape in (shape for shapes in lists.values() for shape in shapes):
         shape["properties"].setdefault("id", {"type": "string"})
@@ -87,6 +90,13 @@ def _schema(model: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     schema = TypeAdapter(model).json_schema(by_alias=True)
     definitions.update(schema.pop("$defs", {}))
     return schema
+
+
+def _in_the_file(certificate: dict[str, Any]) -> dict[str, Any]:
+    """The file may name files in place of PEM texts."""
+    certificate["properties"] |= {name: {"type": "string"} for name in MEMBERS}
+    certificate["required"].remove("certificate")
+    return certificate
 
 
 def _typed(model: Any, types: tuple[str, ...], definitions: dict[str, Any]) -> dict[str, Any]:

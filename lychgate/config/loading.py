@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,6 +16,7 @@ from lychgate.api.identity_providers import parse_provider, takes_secret
 from lychgate.api.problems import problems_of
 from lychgate.config.advice import advice
 from lychgate.config.environment import expand
+from lychgate.config.included import include
 from lychgate.config.naming import WORDS
 from lychgate.config.process import FileBody, is_loopback_host, process_problems, settings_of
 from lychgate.config.resources import FileObject, Finding, Resources, read_resources
@@ -24,6 +25,7 @@ from lychgate.core.keys import Keyring
 from lychgate.core.model import (
     EPOCH,
     Application,
+    ClientAuthority,
     Group,
     IdentityProvider,
     ItemList,
@@ -52,6 +54,8 @@ class Loaded:
     settings: Settings
     resources: tuple[FileObject, ...]
     warnings: tuple[Problem, ...]
+    included: tuple[FilePath, ...] = ()
+    """Other files whose content it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,13 @@ def load_text(content: bytes, path: FilePath, environ: Mapping[str, str]) -> Loa
     reading = _read(content, path, environ)
     if reading.problems or reading.settings is None:
         raise InvalidConfiguration(reading.problems)
-    return Loaded(path, reading.settings, tuple(reading.objects), tuple(reading.warnings))
+    return Loaded(
+        path,
+        reading.settings,
+        tuple(reading.objects),
+        tuple(reading.warnings),
+        tuple(reading.included),
+    )
 
 
 def validate(path: FilePath, environ: Mapping[str, str] | None = None) -> Report:
@@ -109,6 +119,7 @@ class _Reading:
     warnings: list[Problem]
     settings: Settings | None
     objects: list[FileObject]
+    included: list[FilePath] = field(default_factory=list)
 
 
 def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Reading:
@@ -121,6 +132,7 @@ def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Readin
         return _Reading([lines.problem((), "the file must hold an object")], [], None, [])
     unset = expand(root, environ)
     found, warnings = _missing(unset)
+    included = include(root.get("resources"), path.absolute().parent, found)
     resources = read_resources(root.get("resources"))
     body = _process(root, path.absolute().parent, found)
     settings = settings_of(body, path.absolute().parent) if body is not None else None
@@ -133,7 +145,8 @@ def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Readin
     warnings.extend(_without_secret(resources.objects, {path for path, _ in unset}))
     problems = [*document.problems, *(lines.at(one) for one in found)]
     said = dict.fromkeys(lines.at(one) for one in warnings)
-    return _Reading(lines.ordered(problems), lines.ordered(said), settings, resources.objects)
+    ordered = lines.ordered(problems), lines.ordered(said)
+    return _Reading(*ordered, settings, resources.objects, included)
 
 
 def _named(one: FileObject, settings: Settings) -> FileObject:
@@ -288,4 +301,5 @@ def _records(objects: Iterable[FileObject], settings: Settings | None) -> Record
         lists={one.id: one for one in values if isinstance(one, ItemList)},
         identity_providers={one.id: one for one in values if isinstance(one, IdentityProvider)},
         service_tokens={one.id: one for one in values if isinstance(one, ServiceToken)},
+        certificates={one.id: one for one in values if isinstance(one, ClientAuthority)},
     )

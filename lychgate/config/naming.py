@@ -22,6 +22,7 @@ WORDS = {
     "policy": "policy",
     "application": "application",
     "service_token": "service token",
+    "certificate": "certificate",
 }
 _RULES = {
     ("group", "id"): "group",

@@ -29,7 +29,7 @@ class Watch:
         self._running = running
         self._apply = apply
         self._environ = environ
-        self._seen = _stamp(running.path)
+        self._seen = _stamps(running)
         self._said = ""
 
     @property
@@ -44,7 +44,7 @@ class Watch:
 
     def look(self) -> bool:
         """Look once; True when a changed file came into force."""
-        stamp = _stamp(self._running.path)
+        stamp = _stamps(self._running)
         if stamp == self._seen:
             return False
         try:
@@ -57,7 +57,8 @@ class Watch:
         except LychgateError as error:
             self._say("configuration_not_applied", error.message)
             return False
-        self._seen = stamp
+        # Read before they were loaded, save those that the new file names for the first time.
+        self._seen = stamp if loaded.included == self._running.included else _stamps(loaded)
         self._came_into_force(loaded)
         return True
 
@@ -77,6 +78,11 @@ class Watch:
         if detail != self._said:
             self._said = detail
             _LOG.error(event, extra={"event": {"file": str(self._running.path), "detail": detail}})
+
+
+def _stamps(loaded: Loaded) -> tuple[Stamp | None, ...]:
+    """The stamps of the file and of those it includes."""
+    return tuple(map(_stamp, (loaded.path, *loaded.included)))
 
 
 def _stamp(path: Path) -> Stamp | None:

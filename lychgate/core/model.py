@@ -19,6 +19,7 @@ ListId = NewType("ListId", str)
 IdpId = NewType("IdpId", str)
 TokenId = NewType("TokenId", str)
 """A service token's `id` (what the selector names), not its client id."""
+CertificateId = NewType("CertificateId", str)
 Audience = NewType("Audience", str)
 """The AUD tag of an application: 64 lower-case hex digits."""
 
@@ -145,6 +146,18 @@ class ServiceToken:
     enabled: bool = True
     previous_secret_hash: bytes | None = None
     previous_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAuthority:
+    """A chain of authorities (PEM) whose client certificates count at some hosts."""
+
+    id: CertificateId
+    name: str
+    pem: str
+    hostnames: tuple[str, ...]
+    crl: str = ""
+    """Revocation lists as PEM; empty: revocation is not asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +367,7 @@ class Records:
     lists: Mapping[ListId, ItemList] = field(default_factory=dict)
     identity_providers: Mapping[IdpId, IdentityProvider] = field(default_factory=dict)
     service_tokens: Mapping[TokenId, ServiceToken] = field(default_factory=dict)
+    certificates: Mapping[CertificateId, ClientAuthority] = field(default_factory=dict)
 
 
 class RevocationKind(StrEnum):

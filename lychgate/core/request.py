@@ -9,9 +9,9 @@ type Address = IPv4Address | IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """A client certificate that the proxy's TLS layer received.
+    """A client certificate that the proxy's TLS layer received, and never a header of a client.
 
-    `valid` is true only when the proxy itself validated the chain.
+    `valid` is true only once `core.certificates` judged it by the authorities of the host.
     """
 
     common_name: str

@@ -5,9 +5,10 @@ again.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from lychgate.core.certificates import Authorities, compile_authorities
 from lychgate.core.keys import Keyring
 from lychgate.core.model import (
     Action,
@@ -89,6 +90,8 @@ class Snapshot:
     keyring: Keyring
     revocations: Revocations
     companion_hosts: frozenset[str] = frozenset()
+    authorities: Authorities = field(default_factory=dict)
+    """Whose client certificates count, by host."""
 
     @property
     def team(self) -> Team:
@@ -164,6 +167,7 @@ def update_snapshot(
     routes = previous.routes.replaced(gone, came)
     problems.extend(routes.conflicts(came))
     problems.extend(_hosts_taken(previous.companion_hosts, routes, came))
+    authorities = _authorities(previous, records, changed, problems)
     if problems:
         raise InvalidConfiguration(dict.fromkeys(problems))
     apps = {id: app for id, app in previous.apps.items() if id not in touched} | fresh
@@ -177,6 +181,7 @@ def update_snapshot(
         apps=apps,
         by_audience=audiences,
         by_client_id=_service_tokens(previous, records, changed),
+        authorities=authorities,
         routes=routes,
     )
 
@@ -189,6 +194,7 @@ def _all_references(records: Records) -> frozenset[Reference]:
             ("policy", records.policies),
             ("group", records.groups),
             ("service_token", records.service_tokens),
+            ("certificate", records.certificates),
         )
         for id in table
     )
@@ -317,3 +323,11 @@ def _service_tokens(
     if not any(kind == "service_token" for kind, _ in changed):
         return previous.by_client_id
     return {token.client_id: token for token in records.service_tokens.values()}
+
+
+def _authorities(
+    previous: Snapshot, records: Records, changed: frozenset[Reference], problems: list[Problem]
+) -> Authorities:
+    if not any(kind == "certificate" for kind, _ in changed):
+        return previous.authorities
+    return compile_authorities(records.certificates.values(), problems)

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     POLICY = "policy"
     APPLICATION = "application"
     SERVICE_TOKEN = "service_token"
+    CERTIFICATE = "certificate"
 
 
 type ObjectKey = tuple[Kind, str]

@@ -34,6 +34,7 @@ _FIELDS: Mapping[Kind, str] = {
     Kind.LIST: "lists",
     Kind.IDP: "identity_providers",
     Kind.SERVICE_TOKEN: "service_tokens",
+    Kind.CERTIFICATE: "certificates",
 }
 
 

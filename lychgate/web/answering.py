@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from urllib.parse import unquote
 
-from lychgate.core.certificates import read_certificate
+from lychgate.core.certificates import judged, read_certificate
 from lychgate.core.request import Address, ClientCertificate, address
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, canonical_host, team_host
 from lychgate.errors import LychgateError
@@ -124,7 +124,7 @@ class Desk:
             client_ip=client_ip,
             fresh=self.services.token(),
             country=self.services.country(client_ip),
-            certificate=self._certificate(incoming),
+            certificate=self._certificate(incoming, host),
             body=incoming.body,
             argument=argument,
         )
@@ -136,12 +136,14 @@ class Desk:
             return peer
         return address(incoming.one(CLIENT_IP_HEADER))
 
-    def _certificate(self, incoming: Incoming) -> ClientCertificate | None:
-        """The client's certificate, which our proxy names only after validating it."""
+    def _certificate(self, incoming: Incoming, host: str) -> ClientCertificate | None:
+        """The client's certificate, if a proxy of ours names it, as it counts at this host."""
         encoded = incoming.one(CLIENT_CERT_HEADER)
         if not encoded or not self._is_proxy(address(incoming.peer)):
             return None
-        return read_certificate(unquote(encoded), valid=True)
+        presented = read_certificate(unquote(encoded))
+        authorities = self.services.current().authorities.get(host, ())
+        return presented and judged(presented, authorities, self.services.clock())
 
     def _is_proxy(self, peer: Address | None) -> bool:
         return peer is not None and any(peer in network for network in self._trusted)
