@@ -94,6 +94,8 @@ class Limits:
 
     pins_per_hour: int = 10
     """One-time PINs sent to one address, and asked for from one client address, in an hour."""
+    registrations_per_hour: int = 600
+    """OAuth clients that register, and device requests, from one client address in an hour."""
 
 
 @dataclass(frozen=True, slots=True)

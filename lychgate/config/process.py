@@ -170,6 +170,7 @@ class LimitsBody(Wire):
     """Limits for visitors."""
 
     pins_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    registrations_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 600
 
 
 class UpstreamBody(Wire):
@@ -217,7 +218,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         extauthz=_extauthz(body.extauthz),
         health=Health(body.health.listen),
         mail=Mail(body.mail.smtp_url or "", _path(body.mail.folder, folder), body.mail.sender),
-        limits=Limits(body.limits.pins_per_hour),
+        limits=Limits(body.limits.pins_per_hour, body.limits.registrations_per_hour),
         country_database=_path(body.country_database, folder),
         store_outage_grace=duration(grace) if grace is not None else None,
         outbound_allow=tuple(body.outbound_allow),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from lychgate.core.decision import Because, Reason, Respond
-from lychgate.core.model import Team
+from lychgate.core.model import ManagedOAuth, Team
 from lychgate.core.request import Request
 from lychgate.core.session import seconds
 from lychgate.core.snapshot import CompiledApp, Route, Snapshot
@@ -32,6 +32,7 @@ _CORS = (
     ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
     ("access-control-allow-headers", "*"),
 )
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _CACHE = ("cache-control", "public, max-age=300")
 
 
@@ -64,7 +65,10 @@ def _document(
     if request.method == "OPTIONS":
         return Respond(because, 204, _CORS)
     if prefix == SERVER_METADATA:
-        body = server_document(snapshot.team, registration=managed or any_managed(host, snapshot))
+        rules = managed_on(host, snapshot)
+        registration = any(rule.registration for rule in rules)
+        device = any(rule.device_flow for rule in rules)
+        body = server_document(snapshot.team, registration=registration, device=device)
     else:
         body = resource_document(snapshot.team, host, suffix, route)
     headers = (("content-type", "application/json"), _CACHE, *_CORS)
@@ -73,8 +77,13 @@ def _document(
 
 def any_managed(host: str, snapshot: Snapshot) -> bool:
     """Whether any application of the host has managed OAuth on."""
-    entries = snapshot.routes.on_host(host)
-    return any(snapshot.apps[entry.app].app.oauth is not None for entry in entries)
+    return bool(managed_on(host, snapshot))
+
+
+def managed_on(host: str, snapshot: Snapshot) -> list[ManagedOAuth]:
+    """The settings of the host's applications that have managed OAuth on."""
+    apps = [snapshot.apps[entry.app].app for entry in snapshot.routes.on_host(host)]
+    return [app.oauth for app in apps if app.oauth is not None]
 
 
 def resource_document(team: Team, host: str, suffix: str, route: Route | None) -> Mapping[str, Any]:
@@ -90,7 +99,7 @@ def resource_document(team: Team, host: str, suffix: str, route: Route | None) -
     }
 
 
-def server_document(team: Team, *, registration: bool) -> Mapping[str, Any]:
+def server_document(team: Team, *, registration: bool, device: bool) -> Mapping[str, Any]:
     """RFC 8414 3.2; without `registration_endpoint` clients know OAuth is not on offer."""
     base = f"{team.url}{PREFIX}oauth/"
     document: dict[str, Any] = {
@@ -112,6 +121,10 @@ def server_document(team: Team, *, registration: bool) -> Mapping[str, Any]:
     }
     if registration:
         document["registration_endpoint"] = base + "registration"
+        document["client_id_metadata_document_supported"] = True
+    if device:
+        document["device_authorization_endpoint"] = base + "device_authorization"
+        document["grant_types_supported"].append(DEVICE_GRANT)
     return document
 
 

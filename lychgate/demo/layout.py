@@ -155,7 +155,7 @@ def configuration(layout: Layout) -> dict[str, Any]:
                 _application("api", "staff"),
                 _application("admin", "administrators"),
                 _application("public", "open to all"),
-                _application("mcp", "staff"),
+                {**_application("mcp", "staff"), "oauth_configuration": {"enabled": True}},
             ],
         },
     }

@@ -121,6 +121,9 @@ def _introduce(layout: Layout, console: Console) -> None:
     forged = "-H 'Cf-Access-Authenticated-User-Email: root@example.com'"
     accept = "-H 'Accept: application/json'"
     console.print(f"  curl {accept} {forged} {layout.app('public')}")
+    console.print("\nLet a program act for you; it registers itself and opens the browser once:")
+    console.print(f"  any MCP client at {layout.app('mcp')}")
+    console.print(f"  curl -i {layout.app('mcp')}         # the challenge such a client follows")
     uses = (TEAM_HOST, APP_HOST)
     console.print(
         f"\nConfiguration: {layout.config}\nMails: {layout.mail}   Logs: {layout.logs}\n"

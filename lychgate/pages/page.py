@@ -116,6 +116,9 @@ class DeniedPage:
     switch_url: str = ""
     """Where to sign in as somebody else."""
     home_url: str = ""
+    back_url: str = ""
+    """Where to tell the OAuth client that sent the visitor, and its name."""
+    back_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +291,8 @@ class ConsentPage:
     email: str
     localhost_only: bool = False
     """Whether the client can only be reached on the visitor's own machine."""
+    form_target: str = ""
+    """Where the answer leads, as a source of the content security policy."""
     logo_url: str = ""
 
 

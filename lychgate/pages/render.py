@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -22,6 +23,8 @@ from lychgate.pages.page import (
 )
 from lychgate.pages.words import error_words, plain, spoken
 
+# A scheme, or an origin: nothing that could end the directive.
+_SOURCE = re.compile(r"[a-z][a-z0-9+.-]*:(?://[a-z0-9._-]+:[0-9]+)?")
 _FOLDER = files("lychgate.pages") / "templates"
 
 
@@ -82,7 +85,8 @@ def dressed(
     dress = _dress(look)
     script = _script(getattr(page, "script", ""))
     html = _template(name, folder).render(page=page, look=look, dress=dress, script=script)
-    headers = page_headers(dress.style_hash, (dress.logo_origin, *images), script)
+    target = getattr(page, "form_target", "")
+    headers = page_headers(dress.style_hash, (dress.logo_origin, *images), script, target)
     return Page(status, headers, html.encode())
 
 
@@ -96,15 +100,22 @@ def custom_answer(html: str, status: int = 403) -> Page:
 
 
 @lru_cache(maxsize=256)
-def page_headers(style_hash: str, images: tuple[str, ...] = (), script: str = "") -> HeaderList:
-    """The headers of a page with this stylesheet, images of these origins and this script."""
+def page_headers(
+    style_hash: str, images: tuple[str, ...] = (), script: str = "", form_target: str = ""
+) -> HeaderList:
+    """The headers of a page with this stylesheet, images of these origins and this script.
+
+    The answer to its form may lead to `form_target`, else nowhere but to us.
+    """
+    if not _SOURCE.fullmatch(form_target):
+        form_target = ""
     origins = " ".join(sorted({origin for origin in images if origin}))
     parts = [
         "default-src 'none'",
         f"style-src '{style_hash}'",
         f"img-src {origins}" if origins else "",
         f"script-src '{_hash(script)}'" if script else "",
-        "form-action 'self'",
+        f"form-action 'self' {form_target}".rstrip(),
         "frame-ancestors 'none'",
         "base-uri 'none'",
     ]

@@ -12,10 +12,19 @@ from lychgate.core.certificates import judged, read_certificate
 from lychgate.core.request import Address, ClientCertificate, address
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, canonical_host, team_host
 from lychgate.errors import LychgateError
+from lychgate.oauth.errors import OAuthError
 from lychgate.pages import ErrorPage, InvalidSessionPage, problem_answer
 from lychgate.store.base import StoreFull, StoreUnavailable
-from lychgate.web.errors import BadRequest, InvalidSession, NotFound, PageError, Unavailable
+from lychgate.web.errors import (
+    BadRequest,
+    InvalidSession,
+    NotFound,
+    PageError,
+    TooMany,
+    Unavailable,
+)
 from lychgate.web.html import html
+from lychgate.web.oauth.documents import error_document, refusal_document
 from lychgate.web.reply import Reply, page_reply
 from lychgate.web.request import WebRequest, Where
 from lychgate.web.routing import Found, OtherMethods, Table
@@ -156,6 +165,8 @@ class Desk:
 
     def _failed(self, incoming: Incoming, id: str, error: LychgateError) -> Reply:
         match error:
+            case OAuthError():
+                reply = error_document(error, "authorization" in incoming.headers)
             case InvalidSession():
                 reply = html(self.services, InvalidSessionPage(id, error.hint))
             case PageError():
@@ -167,12 +178,15 @@ class Desk:
         level = logging.ERROR if reply.status >= 500 else logging.INFO
         event = {"request_id": id, "code": error.code, "status": reply.status, "hint": error.hint}
         log.log(level, "%s", error.message, extra={"event": event})
-        wait = _RETRY_AFTER.get(reply.status)
+        known = _RETRY_AFTER.get(reply.status)
+        wait = str(error.retry_after) if isinstance(error, TooMany) else known
         return reply if wait is None else reply.with_headers(("retry-after", wait))
 
     def _error_page(
         self, incoming: Incoming, id: str, status: int, message: str, code: str
     ) -> Reply:
+        if self._table.is_for_programs(incoming.path):
+            return refusal_document(status, message)
         accept = incoming.one("accept")
         if "application/json" in accept and "text/html" not in accept:
             words = message or "the request cannot be answered"

@@ -25,6 +25,7 @@ from lychgate.web.logout import app_logout, team_logout
 from lychgate.web.pin import CODE, code_form, redeem_code, send_code
 from lychgate.web.purpose import answer_purpose
 from lychgate.web.routing import APP, BOTH, TEAM, Endpoint, Table
+from lychgate.web.oauth.table import OAUTH_ROUTES
 from lychgate.web.services import Services
 
 ROUTES = (
@@ -48,6 +49,7 @@ ROUTES = (
     Endpoint(TEAM, "GET", LOGOUT, team_logout),
     Endpoint(TEAM, "GET", REFRESH_IDENTITY, refresh_identity, slow=True),
     Endpoint(TEAM, "GET", IDP_TEST + "{provider}", start_test, slow=True),
+    *OAUTH_ROUTES,
 )
 
 

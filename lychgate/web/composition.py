@@ -5,6 +5,7 @@ import time
 
 from lychgate.geo import Countries
 from lychgate.idp import LoginMethods
+from lychgate.oauth.documents import Documents
 from lychgate.outbound import Outbound
 from lychgate.settings import Settings
 from lychgate.store.base import Clock, Store
@@ -34,6 +35,7 @@ def services_of(
         methods=LoginMethods(),
         issuers=Issuers(),
         evaluations=Evaluations(),
+        documents=Documents(),
         outbound=Outbound(settings.outbound_allow),
         post=post,
         limiter=Limiter(settings.limits),

@@ -47,7 +47,7 @@ def enter(request: WebRequest, services: Services, entrance: Entrance, session: 
     """The next step of somebody who is logged in: on to the application, a question, a refusal."""
     snapshot = services.newest()
     visit = entrance.visit
-    if visit.purpose in (Purpose.TEAM, Purpose.TEST):
+    if visit.purpose in (Purpose.TEAM, Purpose.TEST, Purpose.GRANT):
         return onward(request, services, snapshot.team.url + visit.path)
     app = snapshot.apps.get(visit.app)
     if app is None:

@@ -51,6 +51,11 @@ class TooMany(PageError):
     code = "too_many_requests"
     status = 429
 
+    def __init__(self, message: str, retry_after: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds until it is worth trying again."""
+
 
 class Unavailable(PageError):
     """Something the login needs cannot be reached now."""

@@ -1,5 +1,8 @@
 """How often one visitor may ask for what costs us something, counted per address."""
 
+import math
+import time
+
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -9,6 +12,8 @@ from lychgate.settings import Limits
 from lychgate.web.errors import TooMany
 
 _CODES_PER_MINUTE = 30
+_DOCUMENTS = RateLimitItemPerMinute(120)
+_USER_CODES = RateLimitItemPerMinute(10)
 
 
 class Limiter:
@@ -19,6 +24,7 @@ class Limiter:
         self._pins = RateLimitItemPerHour(limits.pins_per_hour)
         codes = max(_CODES_PER_MINUTE, limits.pins_per_hour)
         self._codes = RateLimitItemPerMinute(codes)
+        self._registrations = RateLimitItemPerHour(limits.registrations_per_hour)
 
     def pin_asked(self, source: Address | None) -> None:
         """Count one request for a code; raises TooMany over the limit."""
@@ -28,9 +34,29 @@ class Limiter:
         """Count one code entered; raises TooMany over the limit."""
         self._count(self._codes, "code", source)
 
+    def registered(self, source: Address | None) -> None:
+        """Count one OAuth client that registers itself; raises TooMany over the limit."""
+        self._count(self._registrations, "registration", source)
+
+    def document_asked(self, source: Address | None) -> None:
+        """Count one client known by a document that may have to be fetched."""
+        self._count(_DOCUMENTS, "document", source)
+
+    def device_asked(self, source: Address | None) -> None:
+        """Count one device request."""
+        self._count(self._registrations, "device", source)
+
+    def user_code_tried(self, source: Address | None) -> None:
+        """Count one user code entered: there are few enough of them to guess at."""
+        self._count(_USER_CODES, "user code", source)
+
     def _count(self, item: RateLimitItem, what: str, source: Address | None) -> None:
-        if not self._window.hit(item, what, _network(source)):
-            raise TooMany("there were many attempts from your address; please wait a while")
+        network = _network(source)
+        if not self._window.hit(item, what, network):
+            reset = self._window.get_window_stats(item, what, network).reset_time
+            wait = max(1, math.ceil(reset - time.time()))
+            text = "there were many attempts from your address; please wait a while"
+            raise TooMany(text, wait)
 
 
 def _network(source: Address | None) -> str:

@@ -38,7 +38,7 @@ from lychgate.web.html import html
 from lychgate.web.journal import record
 from lychgate.web.reply import Reply, see_other
 from lychgate.web.request import WebRequest
-from lychgate.web.sealed import PinState, Purpose, Use, Visit, close, open_sealed
+from lychgate.web.sealed import PinState, Use, Visit, close, open_sealed
 from lychgate.web.services import Services
 
 CODE = PREFIX + "code"
@@ -124,7 +124,7 @@ def _may_enter(
         idp_subject=state.email,
         auth_time=services.clock(),
     )
-    if state.visit.purpose in (Purpose.ENTER, Purpose.SIGN_ON):
+    if state.visit.app:
         app = snapshot.apps.get(state.visit.app)
         return app is not None and _could_admit(request, app, identity, state.visit)
     pending = services.store.approvals.pending_for(state.email, services.clock())

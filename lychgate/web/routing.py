@@ -25,6 +25,8 @@ class Endpoint:
     handler: Handler
     slow: bool = False
     """Whether it may wait for an identity provider or another outside service."""
+    program: bool = False
+    """Whether programs call it: what goes wrong is then an OAuth error document."""
 
     @property
     def fixed(self) -> tuple[str, str] | None:
@@ -53,6 +55,10 @@ class Table:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
+
+    def is_for_programs(self, path: str) -> bool:
+        """Whether a path is one that programs call."""
+        return any(one.program and one.path == path for one in self.endpoints)
 
     def find(self, where: Where, method: str, path: str) -> Found | OtherMethods | None:
         """The endpoint for a path on a kind of host."""

@@ -28,6 +28,9 @@ class Use(StrEnum):
     APPROVE = "web.approve"
     NEXT = "web.next"
     PROVIDER_TEST = "web.provider-test"
+    CONSENT = "web.consent"
+    DECLINE = "web.decline"
+    DEVICE = "web.device"
 
 
 LIVES: Mapping[Use, timedelta] = {
@@ -40,6 +43,9 @@ LIVES: Mapping[Use, timedelta] = {
     Use.APPROVE: timedelta(hours=1),
     Use.NEXT: timedelta(minutes=5),
     Use.PROVIDER_TEST: timedelta(minutes=10),
+    Use.CONSENT: timedelta(hours=1),
+    Use.DECLINE: timedelta(hours=1),
+    Use.DEVICE: timedelta(minutes=10),
 }
 """How long each is good for."""
 
@@ -82,6 +88,8 @@ class Purpose(StrEnum):
 
     ENTER = "enter"
     """An application."""
+    GRANT = "grant"
+    """What an OAuth client asks for, at an application."""
     TEAM = "team"
     """A page of the team domain."""
     SIGN_ON = "sign-on"

@@ -10,6 +10,7 @@ from lychgate.core.request import Address
 from lychgate.core.snapshot import Snapshot
 from lychgate.idp import LoginMethods
 from lychgate.mail import Message
+from lychgate.oauth.documents import Documents
 from lychgate.outbound import Outbound
 from lychgate.settings import Settings
 from lychgate.store.base import Clock, Store
@@ -53,6 +54,7 @@ class Services:
     methods: LoginMethods
     issuers: Issuers
     evaluations: Evaluations
+    documents: Documents
     outbound: Outbound
     post: Post
     limiter: Limiter

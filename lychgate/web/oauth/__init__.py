@@ -1,0 +1,1 @@
+"""The endpoints of managed OAuth on the team domain."""
