@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from lychgate.core.decision import (
     Allow,
@@ -56,6 +57,8 @@ class AccessEvent:
                 return {name: value for name, value in fields.items() if value}
             case Anonymous():
                 return {}
+            case unknown:
+                assert_never(unknown)
 
 
 def access_event(request: Request, decision: Decision, now: datetime) -> AccessEvent:
@@ -90,3 +93,5 @@ def _outcome(decision: Decision) -> tuple[str, int]:
             return "respond", decision.status
         case Serve():
             return "serve", 0
+        case unknown:
+            assert_never(unknown)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
+from typing import assert_never
 
 from lychgate.core.model import (
     EPOCH,
@@ -113,6 +114,8 @@ def _node(node: Node, evidence: Evidence, unknown: bool, pending: bool) -> bool:
             return unknown
         case Match.PENDING:
             return pending
+        case unforeseen:
+            assert_never(unforeseen)
 
 
 def formula_holds(formula: Formula, evidence: Evidence, unknown: bool, pending: bool) -> bool:

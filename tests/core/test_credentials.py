@@ -57,6 +57,7 @@ from tests.support.builders import (
     NOW,
     SECRET,
     a_certificate,
+    a_group,
     a_policy,
     a_request,
     a_service_token,
@@ -433,6 +434,21 @@ def test_a_linked_nobody_is_nobody() -> None:
     entered = linked(text, "https://z.example/", snapshot)
     assert entered.because.principal == Service("", "")
     assert "common_name" not in entered.mint.claims
+
+
+def test_a_linked_rule_may_stand_in_a_group() -> None:
+    inner = a_group("inner", [rule("linked_app_token", app_uid="root")])
+    outer = a_group("outer", [rule("group", id="inner")], require=[rule("everyone")])
+    policy = a_policy(
+        "p", Action.SERVICE_AUTH, [rule("ip", ip="10.0.0.1"), rule("group", id="outer")]
+    )
+    app = an_app("n", policies=["p"])
+    snapshot = a_snapshot(*APPS, app, policy, *POLICIES, ST1, inner, outer)
+    assert outcome(linked(token(ROOT), "https://n.example/", snapshot)).startswith("OK(alice")
+    net = a_policy("p", Action.SERVICE_AUTH, [rule("ip", ip="203.0.113.0/24")])
+    plain = a_snapshot(*APPS, app, net, *POLICIES, ST1)
+    entered = linked(token(ROOT), "https://n.example/", plain)
+    assert entered.because.principal == Service("", "")
 
 
 def test_a_rule_about_people_sees_the_person_of_a_linked_token() -> None:

@@ -480,7 +480,7 @@ def test_a_session_goes_on_under_another_policy_only_if_that_asks_nothing_more(
     elsewhere: Policy, said: str
 ) -> None:
     issued = NOW - timedelta(minutes=10)
-    more = {"admitted_by": "office", "facts": 3, "client_ip": address("10.10.0.1")}
+    more: Any = {"admitted_by": "office", "facts": 3, "client_ip": address("10.10.0.1")}
     assert later(OFFICE, elsewhere, issued=issued, **more) == said
 
 
@@ -503,7 +503,7 @@ def test_an_unknown_rule_at_login_keeps_counting_against_the_visitor() -> None:
     evidence = Evidence(ip=address("10.10.0.1"), identity=ALICE, login=Login.KNOWN)
     admitted = admit(snapshot.apps[AppId("app")], evidence)
     assert isinstance(admitted, Admitted)
-    more = {"admitted_by": "allow", "facts": admitted.facts}
+    more: Any = {"admitted_by": "allow", "facts": admitted.facts}
     assert later(block, allow, client_ip=address("10.10.0.1"), **more) == "allowed allow"
     assert later(block, allow, client_ip=address("10.9.0.1"), **more) == "blocked block"
 

@@ -14,8 +14,8 @@ APP = an_app("app")
 DAY = timedelta(days=1)
 
 
-def a_token(issued: datetime = NOW, **changes: str) -> Token:
-    claims = claims_for(APP, issued=issued, sub="alice", session="nonce", **changes)
+def a_token(issued: datetime = NOW) -> Token:
+    claims = claims_for(APP, issued=issued, sub="alice", session="nonce")
     token = read(Signed("kid", claims | {"grant_id": "grant"}))
     assert isinstance(token, Token)
     return token

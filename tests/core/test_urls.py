@@ -180,6 +180,8 @@ def test_a_host_has_one_spelling(authority: str, host: str) -> None:
         "*.example",
         "[::1",
         "[::g]",
+        "[1:2]",
+        "[1.2.3.4]",
         "[]",
         "a" * 64 + ".example",
         ".".join(["abcdefgh"] * 30),
