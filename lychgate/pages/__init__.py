@@ -28,6 +28,8 @@ from lychgate.pages.page import (
     ProviderDownPage,
     ProviderTestPage,
     PurposePage,
+    TerminalDonePage,
+    TerminalPage,
     Tile,
     UnauthorizedPage,
 )
@@ -58,6 +60,8 @@ __all__ = [
     "ProviderDownPage",
     "ProviderTestPage",
     "PurposePage",
+    "TerminalDonePage",
+    "TerminalPage",
     "Tile",
     "UnauthorizedPage",
     "UnsafeLink",

@@ -297,6 +297,34 @@ class ConsentPage:
 
 
 @dataclass(frozen=True, slots=True)
+class TerminalPage:
+    """May a command line have this person's session: field `decision` (`approve` or `refuse`)."""
+
+    template: ClassVar[str] = "terminal.html"
+    script: ClassVar[str] = ""
+    status: ClassVar[int] = 200
+
+    form: Form
+    application: str
+    host: str
+    email: str
+    everywhere: bool = False
+    """Whether it gets the team session too, which opens every application of this person."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalDonePage:
+    """The command line has what it waited for; with `closing` the window tries to close."""
+
+    template: ClassVar[str] = "terminal_done.html"
+    script: ClassVar[str] = "close.js"
+    status: ClassVar[int] = 200
+
+    application: str
+    closing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NoticePage:
     """Something is done, or is not to be done; one sentence and perhaps one way on."""
 
@@ -392,6 +420,8 @@ type AnyPage = (
     | ApprovalPage
     | ApprovePage
     | ConsentPage
+    | TerminalPage
+    | TerminalDonePage
     | NoticePage
     | GoOnPage
     | ProviderTestPage

@@ -25,6 +25,8 @@ from lychgate.pages.page import (
     ProviderDownPage,
     ProviderTestPage,
     PurposePage,
+    TerminalDonePage,
+    TerminalPage,
     Tile,
     UnauthorizedPage,
 )
@@ -160,12 +162,14 @@ def _questions() -> dict[str, AnyPage]:
         ),
         "consent": ConsentPage(_FORM, "Claude Code", "localhost:33418", "Tools", _ADA, True),
         "consent-web": ConsentPage(_FORM, "Assistant", "assistant.example.net", "Tools", _ADA),
+        "terminal": TerminalPage(_FORM, "Payroll", "payroll.example.com", _ADA, everywhere=True),
     }
 
 
 def _others() -> dict[str, AnyPage]:
     unverified = "The provider says that this email address is not verified."
     return {
+        "terminal-done": TerminalDonePage("Payroll"),
         "notice": NoticePage("Approved", f"{_ADA} may enter Payroll for one hour.", "/", "Home"),
         "provider-test": ProviderTestPage(
             "Example SSO", True, _ADA, warnings=(unverified,), claims=_CLAIMS

@@ -481,6 +481,9 @@ class Transfers(Protocol):
     def put(self, receiver: str, transfer: Transfer) -> None:
         """Leave something; it takes the place of what was left for the same receiver before."""
 
+    def waits(self, receiver: str, now: datetime) -> bool:
+        """Whether something was left for this receiver."""
+
     def take(self, receiver: str, now: datetime) -> Transfer | None:
         """What was left, for exactly one caller; it is forgotten with that."""
 

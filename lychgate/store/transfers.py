@@ -37,15 +37,18 @@ class SqlTransfers:
                 fresh.on_conflict_do_update(index_elements=[left.c.receiver], set_=changed)
             )
 
+    def waits(self, receiver: str, now: datetime) -> bool:
+        """Whether something was left; asked often, so it must not hold up those who write."""
+        left = tables.transfers
+        found = select(left.c.expires_at).where(left.c.receiver == _digest(receiver))
+        with self.database.read() as connection:
+            expires_at = connection.scalar(found)
+        return expires_at is not None and expires_at > now
+
     def take(self, receiver: str, now: datetime) -> Transfer | None:
         """What was left, for exactly one caller; it is forgotten with that."""
         left = tables.transfers
-        named = left.c.receiver == _digest(receiver)
-        with self.database.read() as connection:
-            # Most callers ask too early: they must not hold up those who write.
-            if connection.execute(select(left.c.expires_at).where(named)).one_or_none() is None:
-                return None
-        taken = delete(left).where(named)
+        taken = delete(left).where(left.c.receiver == _digest(receiver))
         with self.database.write() as connection:
             row = connection.execute(taken.returning(*left.c)).one_or_none()
         if row is None or row.expires_at <= now:

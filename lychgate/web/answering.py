@@ -3,8 +3,9 @@
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
 from urllib.parse import unquote
 
@@ -25,9 +26,9 @@ from lychgate.web.errors import (
 )
 from lychgate.web.html import html
 from lychgate.web.oauth.documents import error_document, refusal_document
-from lychgate.web.reply import Reply, page_reply
+from lychgate.web.reply import Reply, page_reply, redirect
 from lychgate.web.request import WebRequest, Where
-from lychgate.web.routing import Found, OtherMethods, Table
+from lychgate.web.routing import ALIAS, Endpoint, Found, OtherMethods, Table
 from lychgate.web.services import Services
 
 MAX_HEADERS = 100
@@ -65,7 +66,25 @@ class Desk:
         self._table = table
         companion = services.settings.companion
         self._trusted = [ip_network(text, strict=False) for text in companion.trusted_proxies]
-        self._team_host = team_host(services.settings.team)
+        team = services.settings.team
+        hosts = {
+            team.transfer_host: Where.TRANSFER,
+            team.alias: Where.ALIAS,
+            team_host(team): Where.TEAM,
+        }
+        self._ours = {host: where for host, where in hosts.items() if host}
+
+    def ready(self, incoming: Incoming) -> Callable[[], bool] | None:
+        """For an endpoint that answers when there is something to say: whether there is."""
+        where = self._ours.get(canonical_host(incoming.one("host")) or "")
+        found = self._table.find(where, incoming.method, incoming.path) if where else None
+        if not isinstance(found, Found) or found.endpoint.ready is None:
+            return None
+        return partial(found.endpoint.ready, found.argument, self.services)
+
+    def source(self, incoming: Incoming) -> str:
+        """The client, as those are counted who make us wait."""
+        return str(self._client_ip(incoming))
 
     def is_slow(self, incoming: Incoming) -> bool:
         """Whether the endpoint may wait for somebody else's server."""
@@ -101,8 +120,8 @@ class Desk:
 
     def _place(self, incoming: Incoming) -> tuple[Where, str]:
         host = canonical_host(incoming.one("host"))
-        if host == self._team_host:
-            return Where.TEAM, host
+        if host in self._ours:
+            return self._ours[host], host
         if host is None or not self.services.current().routes.knows_host(host):
             raise BadRequest("this installation does not know the host you asked for")
         return Where.APP, host
@@ -115,6 +134,8 @@ class Desk:
                 return found
             case OtherMethods(allowed):
                 raise _Refused(405, (("allow", ", ".join(allowed)),))
+            case None if where is Where.ALIAS:
+                return Found(_ELSEWHERE)
             case None:
                 raise NotFound("there is no such page here")
 
@@ -192,6 +213,15 @@ class Desk:
             words = message or "the request cannot be answered"
             return page_reply(problem_answer(status, code or "refused", words, id))
         return html(self.services, ErrorPage(status, id, message and f"{_sentence(message)}"))
+
+
+def _at_team(request: WebRequest, services: Services) -> Reply:
+    """The same address under the name that cookies and links of ours have."""
+    query = f"?{request.query}" if request.query else ""
+    return redirect(f"{services.settings.team.url}{request.path}{query}")
+
+
+_ELSEWHERE = Endpoint(ALIAS, "GET", "elsewhere", _at_team)
 
 
 def _sentence(message: str) -> str:

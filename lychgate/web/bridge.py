@@ -6,7 +6,8 @@ raises becomes an error page with the request id; a visitor never sees a traceba
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lychgate.core.session import set_cookie_header
+from lychgate.store.base import StoreUnavailable
 from lychgate.web.answering import Desk, Incoming
 from lychgate.web.reply import Reply
 
@@ -23,6 +25,12 @@ BODY_SECONDS = 30.0
 QUICK_THREADS = 24
 SLOW_THREADS = 24
 """Threads for endpoints that wait for an identity provider, so that they never hold up the rest."""
+PATIENCE_SECONDS = 40.0
+"""How long a request is held that came before there was something to answer."""
+LOOK_SECONDS = 0.5
+HELD_MOST = 400
+HELD_OF_ONE = 20
+"""Requests held at a time, and those of one client; more are answered at once."""
 
 log = logging.getLogger("lychgate.web")
 
@@ -35,8 +43,10 @@ class _Unreadable:
 class Bridge:
     """The ASGI application in front of the synchronous handlers."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, patience: float = PATIENCE_SECONDS) -> None:
         self._desk = desk
+        self._patience = patience
+        self._held: Counter[str] = Counter()
         self._quick = CapacityLimiter(QUICK_THREADS)
         self._slow = CapacityLimiter(SLOW_THREADS)
 
@@ -53,10 +63,37 @@ class Bridge:
         incoming = _incoming(request, b"" if isinstance(body, _Unreadable) else body)
         if isinstance(body, _Unreadable):
             reply = await to_thread.run_sync(self._desk.refuse, incoming, body.status)
+        elif not await self._there(request, incoming):
+            return Response(status_code=404)  # nobody reads it any more
         else:
             threads = self._slow if self._desk.is_slow(incoming) else self._quick
             reply = await to_thread.run_sync(self._desk.answer, incoming, limiter=threads)
         return self._rendered(request, reply)
+
+    async def _there(self, request: Request, incoming: Incoming) -> bool:
+        """Hold a request until there is something to answer; False when its client has gone."""
+        ready, source = self._desk.ready(incoming), self._desk.source(incoming)
+        if ready is None or self._held.total() >= HELD_MOST or self._held[source] >= HELD_OF_ONE:
+            return True
+        self._held[source] += 1
+        try:
+            return await self._watch(ready, request)
+        except StoreUnavailable:
+            return True  # the answer says so
+        finally:
+            self._held[source] -= 1
+            self._held += Counter()  # forgets those who hold none
+
+    async def _watch(self, ready: Callable[[], bool], request: Request) -> bool:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._patience
+        while not await to_thread.run_sync(ready, limiter=self._quick):
+            if await request.is_disconnected():
+                return False
+            if loop.time() >= ends:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
 
     def _rendered(self, request: Request, reply: Reply) -> Response:
         response = Response(b"" if request.method == "HEAD" else reply.body, reply.status)

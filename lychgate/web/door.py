@@ -32,6 +32,7 @@ from lychgate.web.reply import Reply, page_reply
 from lychgate.web.request import WebRequest, Where
 from lychgate.web.sealed import Entrance, Purpose, Use, close
 from lychgate.web.services import Services
+from lychgate.web.terminal.asking import to_terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ def _admitted(
     admitted: Admitted,
 ) -> Reply:
     snapshot = services.current()
+    if entrance.visit.terminal is not None:
+        return to_terminal(request, services, entrance)
     if not is_underway(services, entrance.visit.chain, session.nonce):
         event = _event(services, "login", app, session)
         record(request, services, replace(event, allowed=True, policy=admitted.policy))

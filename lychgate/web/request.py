@@ -19,6 +19,10 @@ class Where(StrEnum):
 
     TEAM = "team"
     APP = "app"
+    ALIAS = "alias"
+    """The team domain under the name that `cloudflared` knows."""
+    TRANSFER = "transfer"
+    """Where `cloudflared` collects what a browser left."""
 
 
 @dataclass(frozen=True, slots=True)

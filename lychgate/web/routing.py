@@ -9,9 +9,13 @@ from lychgate.web.request import WebRequest, Where
 from lychgate.web.services import Services
 
 type Handler = Callable[[WebRequest, Services], Reply]
+type Ready = Callable[[str, Services], bool]
+"""Whether there is something to answer for the argument of a path."""
 
 TEAM = frozenset({Where.TEAM})
 APP = frozenset({Where.APP})
+ALIAS = frozenset({Where.ALIAS})
+TRANSFER = frozenset({Where.TRANSFER})
 BOTH = TEAM | APP
 
 
@@ -27,6 +31,8 @@ class Endpoint:
     """Whether it may wait for an identity provider or another outside service."""
     program: bool = False
     """Whether programs call it: what goes wrong is then an OAuth error document."""
+    ready: Ready | None = None
+    """When to answer: a request that comes before is held for a while."""
 
     @property
     def fixed(self) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ none can be carried to another browser or another step.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -27,6 +27,7 @@ class Use(StrEnum):
     SIGN_ON = "web.sign-on"
     APPROVE = "web.approve"
     NEXT = "web.next"
+    TERMINAL = "web.terminal"
     PROVIDER_TEST = "web.provider-test"
     CONSENT = "web.consent"
     DECLINE = "web.decline"
@@ -42,6 +43,7 @@ LIVES: Mapping[Use, timedelta] = {
     Use.SIGN_ON: timedelta(minutes=5),
     Use.APPROVE: timedelta(hours=1),
     Use.NEXT: timedelta(minutes=5),
+    Use.TERMINAL: timedelta(minutes=10),
     Use.PROVIDER_TEST: timedelta(minutes=10),
     Use.CONSENT: timedelta(hours=1),
     Use.DECLINE: timedelta(hours=1),
@@ -99,12 +101,24 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Terminal:
+    """A command line that waits for a session: its public key, and what it asked for."""
+
+    key: str
+    org_token: bool
+    """Whether it wants the team session too."""
+    closing: bool
+    """Whether the window is to close when all is done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """Where a login leads: the application and its host, the path there, and the chain before.
 
     For a page of the team domain `app` and `host` are empty. `app_session` is the hash of the
     `CF_AppSession` that the hand-over will be bound to; `chain` says, sealed, where to go on after
     this host; `certificate` is the common name of the valid one the browser showed the application.
+    With `terminal` a command line gets the session, and the browser goes nowhere.
     """
 
     purpose: Purpose
@@ -114,6 +128,7 @@ class Visit:
     app_session: str = ""
     chain: str = ""
     certificate: str | None = None
+    terminal: Terminal | None = None
 
     def pack(self) -> dict[str, Any]:
         """As JSON."""
@@ -125,6 +140,7 @@ class Visit:
             "s": self.app_session,
             "c": self.chain,
             "m": self.certificate,
+            "k": astuple(self.terminal) if self.terminal else None,
         }
 
     @staticmethod
@@ -138,6 +154,7 @@ class Visit:
             payload["s"],
             payload["c"],
             payload["m"],
+            Terminal(*payload["k"]) if payload["k"] else None,
         )
 
 

@@ -8,13 +8,16 @@ from lychgate.core.decision import HeaderList
 from lychgate.core.model import AppId
 from lychgate.core.request import Request, split_target
 from lychgate.core.session import Token, TokenType, hash_app_session, judge_times, read
-from lychgate.core.snapshot import Route, Snapshot
+from lychgate.core.snapshot import CompiledApp, Route, Snapshot
 from lychgate.core.tokens import Rejected, sign, verify
 from lychgate.core.urls import LOGIN, app_origin, canonical_host, encode, normalise, safe_return
 from lychgate.web.errors import BadRequest, NotFound
 from lychgate.web.request import WebRequest
-from lychgate.web.sealed import Purpose, Visit
+from lychgate.web.sealed import Purpose, Terminal, Visit
 from lychgate.web.services import Services
+
+TERMINAL_CLAIM = "terminal"
+"""The command line that a login is for, in the signed facts; its members as a list."""
 
 
 def owner(snapshot: Snapshot, host: str, target: str) -> Route | None:
@@ -37,13 +40,25 @@ def team_login_url(request: WebRequest, services: Services, app_session: str) ->
     route = owner(snapshot, request.host, target)
     if route is None:
         raise NotFound("no application is configured at this address")
-    now = services.clock()
-    meta = meta_claims(_as_core(request), request.host, target, route.app, snapshot, now)
-    meta["app_session_hash"] = hash_app_session(app_session)
-    meta["chain"] = request.param("next")
-    signed = sign(meta, snapshot.keyring.current(now))
-    audience = route.app.app.audience
-    query = f"kid={audience}&meta={signed}&redirect_url={encode(target)}"
+    more = {
+        "app_session_hash": hash_app_session(app_session),
+        "chain": request.param("next"),
+    }
+    return signed_login_url(request, services, route.app, target, more)
+
+
+def signed_login_url(
+    request: WebRequest,
+    services: Services,
+    app: CompiledApp,
+    target: str,
+    more: Mapping[str, Any],
+) -> str:
+    """The login on the team domain with the facts of this request, and `more`, signed."""
+    snapshot, now = services.current(), services.clock()
+    meta = meta_claims(_as_core(request), request.host, target, app, snapshot, now)
+    signed = sign({**meta, **more}, snapshot.keyring.current(now))
+    query = f"kid={app.app.audience}&meta={signed}&redirect_url={encode(target)}"
     return f"{snapshot.team.url}{LOGIN}/{request.host}?{query}"
 
 
@@ -82,6 +97,7 @@ def visit_of_meta(request: WebRequest, services: Services, snapshot: Snapshot) -
         app_session=_text(claims, "app_session_hash"),
         chain=_text(claims, "chain"),
         certificate=_certificate(claims),
+        terminal=_terminal(claims),
     )
 
 
@@ -107,6 +123,11 @@ def _certificate(claims: Mapping[str, Any]) -> str | None:
     if not isinstance(facts, dict) or facts.get("auth_status") != "SUCCESS":
         return None
     return str(facts.get("common_name", ""))
+
+
+def _terminal(claims: Mapping[str, Any]) -> Terminal | None:
+    wishes = claims.get(TERMINAL_CLAIM)
+    return Terminal(*wishes) if isinstance(wishes, list) else None
 
 
 def visit_headers(snapshot: Snapshot, visit: Visit) -> HeaderList:

@@ -111,7 +111,12 @@ class Place:
     def open(self, clock: Clock, master_key_file: Path | None = None) -> Opened:
         """A store over it."""
         return open_store(
-            self.url, small_model, small_compile, clock, master_key_file, self.environment
+            self.url,
+            small_model,
+            small_compile,
+            clock,
+            master_key_file,
+            environment=self.environment,
         )
 
 

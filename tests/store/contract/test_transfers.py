@@ -11,7 +11,10 @@ LEFT = Transfer("sender key", "sealed", SOON)
 
 
 def test_it_is_handed_out_once(store: Opened) -> None:
+    assert not store.transfers.waits("key", START)
     store.transfers.put("key", LEFT)
+    assert store.transfers.waits("key", START)
+    assert not store.transfers.waits("key", SOON)
     assert store.transfers.take("other key", START) is None
     assert store.transfers.take("key", START) == LEFT
     assert store.transfers.take("key", START) is None

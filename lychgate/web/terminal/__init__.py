@@ -1,0 +1,1 @@
+"""Signing in a command line that waits elsewhere: the login of `cloudflared access`."""
