@@ -7,7 +7,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from lychgate import __version__
-from lychgate.cli import asking, files, logs, people, running, service_tokens, signing, testing
+from lychgate.cli import (
+    asking,
+    files,
+    logs,
+    oauth,
+    people,
+    running,
+    service_tokens,
+    signing,
+    testing,
+)
 from lychgate.errors import InvalidConfiguration, LychgateError
 
 app = typer.Typer(
@@ -45,6 +55,7 @@ app.add_typer(signing.app, name="keys")
 app.add_typer(service_tokens.app, name="service-token")
 app.add_typer(people.sessions, name="sessions")
 app.add_typer(people.users, name="users")
+app.add_typer(oauth.app, name="oauth")
 
 
 def main() -> None:

@@ -136,7 +136,7 @@ class Grants:
         if not admitted.duration:
             life = token_life(admitted.duration)
         return Grant(
-            id=self.token(),
+            id=self.random(16).hex(),
             kind=self.kind,
             client=asked.client,
             app=asked.app,

@@ -325,6 +325,21 @@ class TerminalDonePage:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicePage:
+    """Entry of the code that a device shows: field `user_code`."""
+
+    template: ClassVar[str] = "device.html"
+    script: ClassVar[str] = ""
+    status: ClassVar[int] = 200
+
+    form: Form
+    code: str = ""
+    """What the field starts with, when the visitor came by the device's link."""
+    message: str = ""
+    """Why the last code was not accepted."""
+
+
+@dataclass(frozen=True, slots=True)
 class NoticePage:
     """Something is done, or is not to be done; one sentence and perhaps one way on."""
 
@@ -420,6 +435,7 @@ type AnyPage = (
     | ApprovalPage
     | ApprovePage
     | ConsentPage
+    | DevicePage
     | TerminalPage
     | TerminalDonePage
     | NoticePage

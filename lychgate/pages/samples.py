@@ -11,6 +11,7 @@ from lychgate.pages.page import (
     CodePage,
     ConsentPage,
     DeniedPage,
+    DevicePage,
     ErrorPage,
     ForbiddenPage,
     Form,
@@ -161,6 +162,7 @@ def _questions() -> dict[str, AnyPage]:
             _FORM, _ADA, "Payroll", purpose, "grace@example.com", "10:42 UTC today"
         ),
         "consent": ConsentPage(_FORM, "Claude Code", "localhost:33418", "Tools", _ADA, True),
+        "device": DevicePage(_FORM, "BCDF-GHJK", "No device waits with this code."),
         "consent-web": ConsentPage(_FORM, "Assistant", "assistant.example.net", "Tools", _ADA),
         "terminal": TerminalPage(_FORM, "Payroll", "payroll.example.com", _ADA, everywhere=True),
     }

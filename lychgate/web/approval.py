@@ -20,7 +20,7 @@ from lychgate.web.csrf import refuse_other_sites
 from lychgate.web.errors import BadRequest, Forbidden, InvalidSession, NotFound
 from lychgate.web.html import html
 from lychgate.web.journal import record
-from lychgate.web.oauth.paths import AUTHORIZATION
+from lychgate.web.oauth.paths import AUTHORIZATION, DEVICE
 from lychgate.web.people import team_session
 from lychgate.web.reply import Reply
 from lychgate.web.request import WebRequest
@@ -65,7 +65,7 @@ def _own_path(request: WebRequest) -> str:
 
 def _application_url(request: WebRequest, snapshot: Snapshot, approval: Approval) -> str:
     host, path = request.param("host"), safe_return(request.param("path"))
-    if not host and path.startswith(AUTHORIZATION + "?"):
+    if not host and path.startswith((AUTHORIZATION + "?", DEVICE + "?")):
         return snapshot.team.url + path
     route = owner(snapshot, host, path)
     if route is None or route.app.app.id != approval.app:

@@ -25,7 +25,7 @@ def register(request: WebRequest, services: Services) -> Reply:
     registration = read_registration(request.body)
     check_allowed(registration, open_rules(services.newest()))
     secret = services.token()
-    client = new_client(registration, services.token(), secret, services.clock())
+    client = new_client(registration, services.random(16).hex(), secret, services.clock())
     services.store.oauth.clients.register(client)
     name = client.metadata.get("client_name", "")
     details = {"client": client.id, "client_name": name}

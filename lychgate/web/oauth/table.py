@@ -1,6 +1,7 @@
 """The routes of managed OAuth."""
 
 from lychgate.web.oauth.authorization import answer_consent, authorization, decline
+from lychgate.web.oauth.device import answer_device, device_form, enter_code
 from lychgate.web.oauth.devicegrant import device_authorization
 from lychgate.web.oauth.documents import preflight
 from lychgate.web.oauth.metadata import openid_metadata, server_metadata
@@ -8,7 +9,9 @@ from lychgate.web.oauth.paths import (
     AUTHORIZATION,
     CONSENT,
     DECLINE,
+    DEVICE,
     DEVICE_AUTHORIZATION,
+    DEVICE_CONSENT,
     OPENID_METADATA,
     REGISTRATION,
     REVOKE,
@@ -35,4 +38,7 @@ OAUTH_ROUTES = (
     Endpoint(TEAM, "GET", AUTHORIZATION, authorization, slow=True),
     Endpoint(TEAM, "POST", CONSENT, answer_consent, slow=True),
     Endpoint(TEAM, "GET", DECLINE, decline),
+    Endpoint(TEAM, "GET", DEVICE, device_form),
+    Endpoint(TEAM, "POST", DEVICE, enter_code, slow=True),
+    Endpoint(TEAM, "POST", DEVICE_CONSENT, answer_device, slow=True),
 )
