@@ -252,7 +252,7 @@ class CustomClaim:
 
 @dataclass(frozen=True, slots=True)
 class SaasClient:
-    """How a SaaS application logs its people in through us, by OpenID Connect (wire: `saas_app`)."""
+    """How a SaaS application logs people in through us, by OpenID Connect (wire: `saas_app`)."""
 
     client_id: str
     redirect_uris: tuple[str, ...]
