@@ -189,19 +189,19 @@ def clean_up(
 ) -> list[Edit]:
     """The edits that disable or delete what was neither used nor changed for so long.
 
-    A token that a rule names (`named_in`) stays. One that the file names would come back without
-    its secret, so it is disabled in either case.
+    A token that a rule names (`named_in`) stays, and so does one of the configuration file, which
+    would bring it back.
     """
     edits: list[Edit] = []
     for token in tokens:
         last = max(used.get(token.id, token.created_at), token.updated_at)
-        if token.id in named or now - last <= setting.after:
+        if token.source is Source.FILE or token.id in named or now - last <= setting.after:
             continue
-        if setting.delete and token.source is Source.API:
+        if setting.delete:
             edits.append(Delete(Kind.SERVICE_TOKEN, token.id))
         elif token.body.get("enabled", True):
             body = disable(token.body)
-            edits.append(Put(Kind.SERVICE_TOKEN, token.id, body, source=token.source))
+            edits.append(Put(Kind.SERVICE_TOKEN, token.id, body))
     return edits
 
 

@@ -155,7 +155,7 @@ def rename(
 def enable(token: Token, config: Config = DEFAULT) -> None:
     """Let a disabled service token count again."""
     with opened(config) as (_, store):
-        _change(store, token, lambda found: life.enable(found.body))
+        _change(store, token, lambda found: life.enable(_free(found)))
     typer.echo("enabled")
 
 
@@ -163,7 +163,7 @@ def enable(token: Token, config: Config = DEFAULT) -> None:
 def disable(token: Token, config: Config = DEFAULT) -> None:
     """Accept no secret of a service token until it is enabled again."""
     with opened(config) as (_, store):
-        _change(store, token, lambda found: life.disable(found.body))
+        _change(store, token, lambda found: life.disable(_free(found)))
     typer.echo("disabled")
 
 
@@ -209,7 +209,7 @@ def _free(found: Object) -> life.Body:
     if found.source is Source.FILE:
         raise InTheFile(
             f"`{found.body.get('name')}` is in the configuration file",
-            "change it there; `disable` stops it at once",
+            "change it there, it counts at once",
         )
     return found.body
 

@@ -29,7 +29,6 @@ _KEPT_OF_TOKENS = (
     "previous_client_secret_hash",
     "previous_client_secret_expires_at",
     "expires_at",
-    "enabled",
 )
 """What the command line or the API makes of a service token; the file need not repeat it."""
 

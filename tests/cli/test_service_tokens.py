@@ -127,6 +127,8 @@ def test_it_lives_as_documented(run: Run, store: SqlStore[Snapshot]) -> None:
         ("rename", "from the file", "x"),
         ("change-duration", "from the file", "1h"),
         ("revoke", "from the file"),
+        ("disable", "from the file"),
+        ("enable", "from the file"),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(
@@ -141,9 +143,10 @@ def test_what_the_command_line_made_of_the_files_token_survives_the_file(
     run: Run, store: SqlStore[Snapshot], file: Path
 ) -> None:
     issued = made(run, "rotate", "from the file")
-    run("service-token", "disable", "from the file")
     apply(load(file, {}), store)
     assert good(store, "from the file", issued["client_secret"])
+    file.write_text(CONFIG.replace("name: from the file}", "name: from the file, enabled: false}"))
+    apply(load(file, {}), store)
     assert not token(store, "from the file").enabled
 
 
