@@ -688,3 +688,22 @@ def test_every_application_of_the_installation_has_its_own_owner() -> None:
     for app, url in ((PUB, "https://a.example/public/x"), (B, "https://b.example/")):
         assert ask(url).because.app == app.id
     assert ask("https://a.example/").because.app == ROOT.id
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "method", "reason"),
+    [
+        ("https://team.example/", {}, "GET", Reason.COMPANION),
+        ("https://z.example/", {}, "GET", Reason.NO_APPLICATION),
+        ("https://a.example/", PREFLIGHT, "OPTIONS", Reason.PREFLIGHT_REFUSED),
+        ("https://a.example/", PAIR, "GET", Reason.SERVICE_TOKEN_NOT_ALLOWED),
+        ("https://a.example/", {}, "TRACE", Reason.METHOD_NOT_ALLOWED),
+        ("https://a.example/%00", {}, "GET", Reason.BAD_REQUEST),
+    ],
+)
+def test_the_log_is_told_why(url: str, headers: Any, method: str, reason: Reason) -> None:
+    assert ask(url, headers, method=method).because.reason is reason
+
+
+def test_an_answered_preflight_says_so() -> None:
+    assert preflight(CORS).because.reason is Reason.PREFLIGHT_ANSWERED
