@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
@@ -81,10 +82,8 @@ def request_bytes(
 def exchange(address: tuple[str, int], data: bytes, timeout: float = 10.0) -> Reply:
     """Send bytes to an address and read one HTTP/1.1 answer, or until it closes."""
     with socket.create_connection(address, timeout=timeout) as connection:
-        try:
+        with suppress(ConnectionError):  # refused while still sending: the answer may be there
             connection.sendall(data)
-        except ConnectionError:
-            pass  # refused while still sending: the answer may be there already
         return read_reply(connection)
 
 
