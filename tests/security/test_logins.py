@@ -2,8 +2,8 @@
 
 import json
 import statistics
-import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -11,6 +11,7 @@ from lychgate.core.urls import AUTH_COOKIE
 from tests.support.both import Both, claims_of
 from tests.support.catalogue import FRONTS, TEAM, Catalogue, wait_for
 from tests.support.front import request_bytes
+from tests.support.together import run_together
 from tests.support.visitor import Page, Visitor
 
 through = pytest.mark.parametrize("front", FRONTS)
@@ -118,7 +119,7 @@ def test_L12_parallel_guesses_have_five_tries(catalogue: Catalogue) -> None:
         twin = Visitor(catalogue, person.front, dict(person.jar))
         twin.step(*twin.filled(page, {"code": code}))
 
-    run_together([lambda code=code: guess(code) for code in guesses])
+    run_together([partial(guess, code) for code in guesses])
     person.open(*person.filled(page, {"code": right}))
     assert ("a.example", AUTH_COOKIE) not in person.jar
 
@@ -156,10 +157,7 @@ def test_L15_logins_side_by_side_never_mix(catalogue: Catalogue) -> None:
         found[email] = email_at_origin(page)
 
     run_together(
-        [
-            lambda email=email, front=FRONTS[number % 2]: log_in(email, front)
-            for number, email in enumerate(people)
-        ]
+        [partial(log_in, email, FRONTS[number % 2]) for number, email in enumerate(people)]
     )
     assert found == {email: email for email in people}
 
@@ -221,22 +219,3 @@ def test_W06_no_other_origin_may_read_our_answers(catalogue: Catalogue, front: s
         reply = catalogue.fronts[front].send_raw(data)
         assert reply.header("access-control-allow-credentials") is None
         assert reply.header("access-control-allow-origin") in (None, *(["*"] * (path == "certs")))
-
-
-def run_together(jobs: list[object]) -> None:
-    """Run jobs side by side; the first failure is raised."""
-    failures: list[BaseException] = []
-
-    def run(job: object) -> None:
-        try:
-            job()  # type: ignore[operator]
-        except BaseException as error:  # noqa: BLE001 - handed to the test that started it
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]

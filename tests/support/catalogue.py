@@ -86,8 +86,8 @@ HOSTS: tuple[str, ...] = (
 )
 
 
-def configuration(folder: Path, origin: str) -> dict[str, Any]:
-    """The file of the installation, on free ports of loopback."""
+def configuration(folder: Path, origin: str, **more: Any) -> dict[str, Any]:
+    """The file of the installation, on free ports of loopback; `more` replaces settings."""
     return {
         "team": {"name": "Catalogue", "url": f"https://{TEAM}"},
         "store": f"sqlite:///{folder / 'lychgate.db'}",
@@ -120,7 +120,7 @@ def configuration(folder: Path, origin: str) -> dict[str, Any]:
             ],
             "applications": list(APPLICATIONS),
         },
-    }
+    } | more
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,7 @@ class Catalogue:
     store: SqlStore[Snapshot]
     feed: Feed[Snapshot]
     log: Log
+    stack: ExitStack
     fronts: dict[str, Proxy] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _people: dict[str, Person] = field(default_factory=dict)
@@ -246,6 +247,16 @@ class Catalogue:
         assert len(found) == 1, found
         return str(found[0])
 
+    def start(self, module: str) -> None:
+        """Start a process of the installation, again if need be, and wait until it accepts."""
+        arguments = (module, "--config", str(self.file))
+        process = self.stack.enter_context(running_module(arguments, self.folder))
+        self.processes[module] = process
+        settings = self.settings
+        listening = {"extauthz": settings.extauthz.endpoints}
+        asked = listening.get(module, (settings.companion.listen,))
+        wait_until(lambda: all(map(accepts, asked)), process, 60)
+
     def output(self) -> str:
         """What every process has written so far."""
         return "".join(file.read_text(errors="replace") for file in self.folder.glob("*.log"))
@@ -294,14 +305,14 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 @contextmanager
 def running_catalogue(
-    folder: Path, fronts: tuple[str, ...] = FRONTS, answer: Answer = echo
+    folder: Path, fronts: tuple[str, ...] = FRONTS, answer: Answer = echo, **more: Any
 ) -> Iterator[Catalogue]:
     """Start everything, and stop it afterwards."""
     log = Log()
     with ExitStack() as stack:
         origin = stack.enter_context(Origin("origin", log, answer))
         file = folder / "lychgate.yaml"
-        file.write_text(yaml.safe_dump(configuration(folder, origin.address)))
+        file.write_text(yaml.safe_dump(configuration(folder, origin.address, **more)))
         loaded = load(file, {})
         settings = loaded.settings
         store = connect(settings)
@@ -309,7 +320,7 @@ def running_catalogue(
         apply(loaded, store)
         feed = follow(store)
         stack.callback(feed.stop)
-        catalogue = Catalogue(folder, file, settings, store, feed, log)
+        catalogue = Catalogue(folder, file, settings, store, feed, log, stack)
         for module in _modules(fronts):
             arguments = (module, "--config", str(file))
             catalogue.processes[module] = stack.enter_context(running_module(arguments, folder))
