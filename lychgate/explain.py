@@ -327,7 +327,7 @@ class _Explained:
         return self._said("deny", verdict.policy, reason)
 
     def _before_login(self) -> Answer:
-        evidence = self._evidence(Login.PENDING, None, None, None)
+        evidence = self._evidence(Login.PENDING, None, self.asked.service, None)
         verdict = evaluate_person(self.compiled.person, evidence)
         self._look(self.compiled.person, verdict, evidence)
         if verdict.login or verdict.action is Action.ALLOW:

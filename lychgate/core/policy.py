@@ -266,6 +266,11 @@ class PolicyCompiler:
             rules_changed_at=self._newest,
         )
 
+    @property
+    def identity_rules(self) -> int:
+        """How many bits the facts of these policies take in a token."""
+        return self._bits
+
     def check_group(self, id: GroupId) -> None:
         """Compile a group for its problems alone."""
         self._formula(self._records.groups[id], Action.ALLOW, f"groups/{id}", (id,))

@@ -209,6 +209,10 @@ def _touched(previous: Snapshot, records: Records, changed: frozenset[Reference]
     return {id for id in touched if id in previous.apps or id in records.applications}
 
 
+_MAX_FACTS = 4000
+"""A token carries a bit for each rule about people, and must fit into a cookie of 4096 bytes."""
+
+
 def _compile_app(
     app: Application, records: Records, setting: Setting, problems: list[Problem]
 ) -> CompiledApp:
@@ -227,6 +231,10 @@ def _compile_app(
             message = f"there is no identity provider `{idp}`"
             problems.append(Problem(f"{where}/allowed_idps/{index}", message))
     problems.extend(compiler.problems)
+    if compiler.identity_rules > _MAX_FACTS and any(policy.each_request for policy in compiled):
+        message = f"more than {_MAX_FACTS} rules about people beside rules about requests"
+        hint = "put the addresses into an email list: a list is one rule"
+        problems.append(Problem(f"{where}/policies", message, hint))
     person = _of(compiled, Action.ALLOW, Action.DENY)
     settled = not any(policy.each_request for policy in person)
     times = [app.rules_changed_at, *(policy.rules_changed_at for policy in compiled)]

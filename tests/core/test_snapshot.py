@@ -398,3 +398,10 @@ def test_X02_a_broken_application_refuses_and_the_others_work() -> None:
 def test_what_is_whole_stays_as_it_is() -> None:
     these = records(an_app("app"), a_policy(), a_group("g", [STAFF]))
     assert salvage(these, SETTING) == (these, ())
+
+
+def test_more_facts_than_a_cookie_holds_are_refused() -> None:
+    emails = tuple(Rule("email", {"email": f"p{n}@example.com"}) for n in range(4001))
+    many = a_policy(include=emails, require=(Rule("ip", {"ip": "192.0.2.0/24"}),))
+    with pytest.raises(InvalidConfiguration, match="more than 4000 rules"):
+        a_snapshot(an_app(), many)
