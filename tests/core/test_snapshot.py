@@ -20,6 +20,7 @@ from lychgate.core.model import (
     Organization,
     PolicyId,
     Records,
+    Rule,
 )
 from lychgate.core.revocations import Revocations
 from lychgate.core.salvage import salvage
