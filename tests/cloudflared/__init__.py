@@ -1,0 +1,1 @@
+"""Tests that replay what `cloudflared` sends."""
