@@ -24,11 +24,12 @@ from lychgate.web.idptest import IDP_TEST, start_test
 from lychgate.web.launcher import home
 from lychgate.web.login import app_login, team_login
 from lychgate.web.logout import app_logout, team_logout
+from lychgate.web.oauth.table import OAUTH_ROUTES
 from lychgate.web.pin import CODE, code_form, redeem_code, send_code
 from lychgate.web.purpose import answer_purpose
 from lychgate.web.routing import ALIAS, APP, BOTH, TEAM, Endpoint, Table
 from lychgate.web.routing import TRANSFER as AT_TRANSFER
-from lychgate.web.oauth.table import OAUTH_ROUTES
+from lychgate.web.saas.routes import SAAS_ROUTES
 from lychgate.web.services import Services
 from lychgate.web.terminal.approving import approve_terminal, terminal_form
 from lychgate.web.terminal.starting import start_terminal
@@ -60,6 +61,7 @@ ROUTES = (
     Endpoint(TEAM, "GET", REFRESH_IDENTITY, refresh_identity, slow=True),
     Endpoint(TEAM, "GET", IDP_TEST + "{provider}", start_test, slow=True),
     *OAUTH_ROUTES,
+    *SAAS_ROUTES,
 )
 
 

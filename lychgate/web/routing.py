@@ -64,7 +64,8 @@ class Table:
 
     def is_for_programs(self, path: str) -> bool:
         """Whether a path is one that programs call."""
-        return any(one.program and one.path == path for one in self.endpoints)
+        fits = _fit(path)
+        return any(one.program and fits(one) is not None for one in self.endpoints)
 
     def find(self, where: Where, method: str, path: str) -> Found | OtherMethods | None:
         """The endpoint for a path on a kind of host."""

@@ -28,7 +28,7 @@ from lychgate.web.people import team_session
 from lychgate.web.reply import Reply, redirect
 from lychgate.web.request import WebRequest, parse_fields
 from lychgate.web.saas.client import Circumstances, Provider, judge_in, provider_of, saas_grants
-from lychgate.web.saas.documents import note_refusal
+from lychgate.web.saas.refusals import note_refusal
 from lychgate.web.sealed import Entrance, Purpose, Use, Visit, open_sealed
 from lychgate.web.services import Services
 

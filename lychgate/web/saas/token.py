@@ -7,20 +7,19 @@ from lychgate.oauth.grants import Issued, Replayed, Withheld
 from lychgate.oauth.saas_tokens import is_secret, token_answer
 from lychgate.store.base import AuditEvent
 from lychgate.store.oauthbase import Grant
+from lychgate.web.errors import NotFound
 from lychgate.web.journal import record
 from lychgate.web.oauth.documents import document
 from lychgate.web.oauth.form import Form, presented, read_form
 from lychgate.web.reply import Reply
 from lychgate.web.request import WebRequest
 from lychgate.web.saas.client import Circumstances, Provider, judge_in, provider_of, saas_grants
-from lychgate.web.saas.documents import answering_programs
 from lychgate.web.services import Services
 
 
-@answering_programs
 def token(request: WebRequest, services: Services) -> Reply:
     """POST token (RFC 6749 4.1.3 and 6, OpenID Connect Core 3.1.3 and 12)."""
-    provider = provider_of(request, services)
+    provider = _provider(request, services)
     form = read_form(request)
     grant_type = form.needed("grant_type")
     refreshes = SaasGrant.REFRESH in provider.client.grants
@@ -41,6 +40,13 @@ def token(request: WebRequest, services: Services) -> Reply:
     if not form.one("refresh_token"):
         _note(request, services, "grant", issued.grant)
     return document(200, token_answer(issued, nonce))
+
+
+def _provider(request: WebRequest, services: Services) -> Provider:
+    try:
+        return provider_of(request, services)
+    except NotFound as error:
+        raise InvalidClient(error.message) from None
 
 
 def _authenticated(client: SaasClient, credentials: Credentials) -> bool:

@@ -9,7 +9,7 @@ from lychgate.web.people import live_session
 from lychgate.web.reply import Reply
 from lychgate.web.request import WebRequest
 from lychgate.web.saas.client import Provider, provider_of
-from lychgate.web.saas.documents import note_refusal
+from lychgate.web.saas.refusals import note_refusal
 from lychgate.web.services import Services
 
 
