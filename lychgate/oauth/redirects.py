@@ -12,7 +12,7 @@ from lychgate.core.model import ManagedOAuth
 from lychgate.core.urls import canonical_host
 
 LONGEST = 2048
-_SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+_SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
 _NEVER = frozenset({"javascript", "data", "file", "vbscript", "about", "blob", "filesystem"})
 _WEB = {"http": 80, "https": 443}
 _LOCALHOST = "localhost"
