@@ -44,6 +44,10 @@ class Wire(BaseModel):
         return data
 
 
+class Kept(Wire):
+    """An object that is stored as it is; what it means is not decided by the core."""
+
+
 def wire(value: Wire) -> dict[str, Any]:
     """The members that were set, as JSON values in their wire spelling."""
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)

@@ -16,10 +16,12 @@ from lychgate.api.applications import (
     application_model,
     precedences,
 )
-from lychgate.api.base import Wire, duration, parse_time
+from lychgate.api.base import Kept, Wire, duration, parse_time
 from lychgate.api.certificates import CertificateBody
 from lychgate.api.groups import GroupBody, ListBody
 from lychgate.api.identity_providers import ProviderBody, provider_model
+from lychgate.api.kept import CustomPageBody, TagBody
+from lychgate.api.mcp import McpPortalBody, McpServerBody
 from lychgate.api.organization import OrganizationBody
 from lychgate.api.policies import PolicyBody
 from lychgate.api.problems import problems_of
@@ -64,6 +66,10 @@ PLURALS = {
     "application": "applications",
     "service_token": "service_tokens",
     "certificate": "certificates",
+    "tag": "tags",
+    "custom_page": "custom_pages",
+    "mcp_server": "mcp_servers",
+    "mcp_portal": "mcp_portals",
 }
 """What the objects of a kind are called in the file and in `Problem.where`."""
 
@@ -76,7 +82,16 @@ type Model = (
     | Application
     | ServiceToken
     | ClientAuthority
+    | Kept
 )
+
+_KEPT: dict[str, type[Wire]] = {
+    "tag": TagBody,
+    "custom_page": CustomPageBody,
+    "mcp_server": McpServerBody,
+    "mcp_portal": McpPortalBody,
+    "settings": Kept,
+}
 
 
 def body_model(kind: str, body: Any) -> type[Wire]:
@@ -99,6 +114,8 @@ def body_model(kind: str, body: Any) -> type[Wire]:
             return ServiceTokenBody
         case "certificate":
             return CertificateBody
+        case _ if kind in _KEPT:
+            return _KEPT[kind]
         case _:
             raise InvalidConfiguration([Problem("", f"unknown kind of object `{kind}`")])
 
@@ -154,6 +171,8 @@ def from_wire(id: str, value: Wire, body: Mapping[str, Any], changed: datetime) 
             return ClientAuthority(CertificateId(id), value.name, pem, hosts, crl)
         case ApplicationBody():
             return _application(id, value, changed)
+        case Kept():
+            return value
         case _:
             raise InvalidConfiguration([Problem("", "unknown kind of object")])
 

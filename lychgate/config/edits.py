@@ -18,6 +18,10 @@ _ORDER = (
     Kind.GROUP,
     Kind.SERVICE_TOKEN,
     Kind.CERTIFICATE,
+    Kind.TAG,
+    Kind.CUSTOM_PAGE,
+    Kind.MCP_SERVER,
+    Kind.MCP_PORTAL,
     Kind.POLICY,
     Kind.APPLICATION,
 )

@@ -24,6 +24,9 @@ from lychgate.api.identity_providers import (
     SamlBody,
     SocialBody,
 )
+from lychgate.api.kept import CustomPageBody, TagBody
+from lychgate.api.mcp import McpPortalBody as PortalOfServersBody
+from lychgate.api.mcp import McpServerBody
 from lychgate.api.organization import OrganizationBody
 from lychgate.api.policies import PolicyBody
 from lychgate.api.service_tokens import ServiceTokenBody
@@ -75,6 +78,10 @@ def _resources(definitions: dict[str, Any]) -> dict[str, Any]:
         "applications": [_typed(m, t, definitions) for m, t in _APPLICATIONS.items()],
         "service_tokens": [_schema(ServiceTokenBody, definitions)],
         "certificates": [_in_the_file(_schema(CertificateBody, definitions))],
+        "tags": [_schema(TagBody, definitions)],
+        "custom_pages": [_schema(CustomPageBody, definitions)],
+        "mcp_servers": [_schema(McpServerBody, definitions)],
+        "mcp_portals": [_schema(PortalOfServersBody, definitions)],
     }
     for shape in (shape for shapes in lists.values() for shape in shapes):
         shape["properties"].setdefault("id", {"type": "string"})

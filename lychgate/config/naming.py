@@ -23,6 +23,10 @@ WORDS = {
     "application": "application",
     "service_token": "service token",
     "certificate": "certificate",
+    "tag": "tag",
+    "custom_page": "custom page",
+    "mcp_server": "MCP server",
+    "mcp_portal": "MCP portal",
 }
 _RULES = {
     ("group", "id"): "group",

@@ -22,6 +22,9 @@ _COMPUTED = frozenset(
     {"id", "uid", "created_at", "updated_at", "app_count", "reusable", "read_only"}
 )
 """Members the API computes: a body copied from one of its answers may hold them."""
+_CHOSEN_IDS = frozenset({"mcp_server", "mcp_portal"})
+"""Kinds whose id is a member that their author chooses."""
+_SEALED = ("auth_credentials", "client_secret")
 _SINGLE_TYPES = frozenset({"onetimepin", "app_launcher", "warp"})
 _DEFAULT_NAMES = {
     "onetimepin": "One-time PIN",
@@ -111,6 +114,9 @@ def _listed(kind: str, section: str, content: Any, found: Resources) -> Iterator
         return
     for index, raw in enumerate(content):
         name = _name(raw)
+        if kind == "tag":
+            yield _Item(kind, name, name, raw, ("resources", section, index))
+            continue
         id = (own_id(raw) if isinstance(raw, dict) else None) or id_for(kind, name)
         yield _Item(kind, id, name, raw, ("resources", section, index))
 
@@ -147,6 +153,8 @@ def _read(item: _Item, found: Resources) -> None:
         if "id" in raw and own_id(raw) is None:
             found.findings.append(Finding((*item.path, "id"), "id is not fit to be one"))
         raw = {key: value for key, value in raw.items() if key not in _COMPUTED}
+        if item.kind in _CHOSEN_IDS:
+            raw["id"] = item.id
         if item.name and "name" not in raw:
             raw["name"] = item.name
     value = _validated(item, raw, found)
@@ -232,6 +240,8 @@ def _objects(item: _Item, body: dict[str, Any], value: Any) -> Iterator[FileObje
             yield from _inline_policies(item, body, value)
         case "service_token":
             body.setdefault("client_id", client_id_of(item.id))
+        case "mcp_server":
+            secrets = {name: body.pop(name) for name in _SEALED if name in body}
     yield FileObject(item.kind, item.id, item.name, body, item.path, secrets)
 
 

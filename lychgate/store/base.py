@@ -1,6 +1,6 @@
 """What every part may ask of the store: the protocol, its records, and its errors."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -30,6 +30,12 @@ class Kind(StrEnum):
     APPLICATION = "application"
     SERVICE_TOKEN = "service_token"
     CERTIFICATE = "certificate"
+    TAG = "tag"
+    CUSTOM_PAGE = "custom_page"
+    MCP_SERVER = "mcp_server"
+    MCP_PORTAL = "mcp_portal"
+    SETTINGS = "settings"
+    """What the installation does by itself: `keys`, `certificates`."""
 
 
 type ObjectKey = tuple[Kind, str]
@@ -206,6 +212,24 @@ class Sessions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Page[T]:
+    """Some of many, and how many there are in all."""
+
+    items: tuple[T, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which people; an empty member asks nothing."""
+
+    email: str = ""
+    name: str = ""
+    search: str = ""
+    """Part of the address or the name."""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A person who logged in; `id` is the `sub` claim."""
 
@@ -232,6 +256,12 @@ class Users(Protocol):
 
     def list(self, search: str = "", limit: int = 1000, offset: int = 0) -> tuple[User, ...]:
         """People whose address or name contains the text, by address."""
+
+    def page(self, filter: "UserFilter", limit: int, offset: int) -> "Page[User]":
+        """Some of the people who fit, oldest first, and how many there are."""
+
+    def update(self, id: str, email: str, name: str, now: datetime) -> User | None:
+        """Give a person another address and name; `Conflict` when the address is taken."""
 
     def delete(self, id: str, now: datetime) -> bool:
         """Forget a person and revoke their tokens; coming back they get a new id."""
@@ -488,6 +518,40 @@ class Transfers(Protocol):
         """What was left, for exactly one caller; it is forgotten with that."""
 
 
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A credential of the admin API; what it consists of is kept as a hash only."""
+
+    id: str
+    name: str
+    email: str
+    """Whose it is; with it the token also works as a key (`X-Auth-Email`, `X-Auth-Key`)."""
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class ApiTokens(Protocol):
+    """The credentials of the admin API."""
+
+    def create(self, token: ApiToken, digest: bytes) -> None:
+        """Keep a new token under the hash of its secret."""
+
+    def by_digest(self, digest: bytes) -> ApiToken | None:
+        """The token with that hash, also when it is over."""
+
+    def list(self) -> tuple[ApiToken, ...]:
+        """All tokens, oldest first."""
+
+    def revoke(self, id: str, now: datetime) -> bool:
+        """End a token; False when there is none that is not ended."""
+
+    def touch(self, id: str, now: datetime) -> None:
+        """Note a use."""
+
+
 class Store(Protocol):
     """All that outlives a process."""
 
@@ -515,6 +579,8 @@ class Store(Protocol):
     def token_uses(self) -> TokenUses: ...
     @property
     def transfers(self) -> Transfers: ...
+    @property
+    def api_tokens(self) -> ApiTokens: ...
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""
@@ -524,6 +590,12 @@ class Store(Protocol):
 
     def object(self, kind: Kind, id: str) -> Object | None:
         """One object, if it exists."""
+
+    def page(self, kind: Kind, limit: int, offset: int) -> Page[Object]:
+        """Some objects of a kind in order of creation, and how many there are."""
+
+    def some(self, kind: Kind, ids: Collection[str]) -> Mapping[str, Object]:
+        """Those of the ids that exist."""
 
     def changes(self, since: int) -> Changes:
         """Everything after a revision; 0 asks for all."""

@@ -70,7 +70,7 @@ class Draft:
             return
         if kind is Kind.ORGANIZATION:
             self._organization = value
-        else:
+        elif kind in _FIELDS:
             self._of(kind)[id] = value
 
     def visit(self, object: Object) -> None:
@@ -83,7 +83,7 @@ class Draft:
         self.changed.add((kind, id))
         if kind is Kind.ORGANIZATION:
             self._organization = Records().organization
-        else:
+        elif kind in _FIELDS:
             self._of(kind).pop(id, None)
 
     def restart(self) -> None:

@@ -1,14 +1,14 @@
 """Reads objects and what changed since a revision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, text, update
+from sqlalchemy import Connection, Row, Select, func, select, text, update
 
 from lychgate.core.keys import Keyring
 from lychgate.core.model import Revocation, RevocationKind
 from lychgate.store import tables
-from lychgate.store.base import Changes, Kind, Object, ObjectKey, Source, StoreTooNew
+from lychgate.store.base import Changes, Kind, Object, ObjectKey, Page, Source, StoreTooNew
 from lychgate.store.keyrows import read_keyring
 from lychgate.store.sealing import MasterKey
 
@@ -74,6 +74,25 @@ def read_objects(connection: Connection, kind: Kind) -> tuple[Object, ...]:
     objects = tables.objects
     query = select(objects).where(objects.c.kind == kind).order_by(objects.c.seq)
     return tuple(_object(row) for row in connection.execute(query))
+
+
+def read_page(connection: Connection, kind: Kind, limit: int, offset: int) -> Page[Object]:
+    """Some objects of a kind in order of creation, and how many there are."""
+    objects = tables.objects
+    of_kind = objects.c.kind == kind
+    total = connection.execute(select(func.count()).select_from(objects).where(of_kind))
+    query = select(objects).where(of_kind).order_by(objects.c.seq).limit(limit).offset(offset)
+    found = tuple(_object(row) for row in connection.execute(query))
+    return Page(found, int(total.scalar_one()))
+
+
+def read_some(connection: Connection, kind: Kind, ids: Collection[str]) -> Iterator[Object]:
+    """Those of the ids that exist."""
+    objects, wanted = tables.objects, list(dict.fromkeys(ids))
+    for start in range(0, len(wanted), _BATCH):
+        some = objects.c.id.in_(wanted[start : start + _BATCH])
+        for row in connection.execute(select(objects).where(objects.c.kind == kind, some)):
+            yield _object(row)
 
 
 def read_changes(

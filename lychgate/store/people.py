@@ -12,7 +12,15 @@ from lychgate.core.identity import Identity
 from lychgate.core.model import EPOCH, IdpId, RevocationKind
 from lychgate.core.urls import canonical_email
 from lychgate.store import tables
-from lychgate.store.base import LONGEST_LIFE, Clock, InvalidAddress, Session, User
+from lychgate.store.base import (
+    LONGEST_LIFE,
+    Clock,
+    InvalidAddress,
+    Page,
+    Session,
+    User,
+    UserFilter,
+)
 from lychgate.store.database import Database, insert
 from lychgate.store.listening import Bell
 from lychgate.store.revoked import revoke
@@ -130,6 +138,32 @@ class SqlUsers:
         query = select(users).where(fits).order_by(users.c.email).limit(limit).offset(offset)
         with self.database.read() as connection:
             return tuple(_user(row) for row in connection.execute(query))
+
+    def page(self, filter: UserFilter, limit: int, offset: int) -> Page[User]:
+        """Some of the people who fit, oldest first, and how many there are."""
+        users, search = tables.users, filter.search.lower()
+        fits: list[ColumnElement[bool]] = []
+        if filter.email:
+            fits.append(users.c.email == filter.email.lower())
+        if filter.name:
+            fits.append(users.c.name == filter.name)
+        if search:
+            in_email = users.c.email.contains(search, autoescape=True)
+            in_name = func.lower(users.c.name).contains(search, autoescape=True)
+            fits.append(or_(in_email, in_name))
+        query = select(users).where(*fits).order_by(users.c.created_at, users.c.id)
+        with self.database.read() as connection:
+            total = connection.scalar(select(func.count()).select_from(users).where(*fits))
+            rows = connection.execute(query.limit(limit).offset(offset))
+            return Page(tuple(_user(row) for row in rows), int(total or 0))
+
+    def update(self, id: str, email: str, name: str, now: datetime) -> User | None:
+        """Give a person another address and name; `Conflict` when the address is taken."""
+        changed = update(tables.users).where(tables.users.c.id == id)
+        values = {"email": canonical(email), "name": name, "updated_at": now}
+        with self.database.write() as connection:
+            connection.execute(changed.values(values))
+        return self.get(id)
 
     def delete(self, id: str, now: datetime) -> bool:
         """Forget a person and revoke their tokens; coming back they get a new id."""

@@ -1,7 +1,7 @@
 """The one implementation of `Store`, for SQLite and PostgreSQL, and how one is opened."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from lychgate.core.keys import Keyring
 from lychgate.store import tables
+from lychgate.store.apitokens import SqlApiTokens
 from lychgate.store.approving import SqlApprovals, SqlPurposes
 from lychgate.store.auditlog import SqlAuditLog
 from lychgate.store.base import (
@@ -19,6 +20,7 @@ from lychgate.store.base import (
     Compile,
     Kind,
     Object,
+    Page,
     Plan,
     ToModel,
 )
@@ -37,6 +39,8 @@ from lychgate.store.objects import (
     read_changes,
     read_object,
     read_objects,
+    read_page,
+    read_some,
 )
 from lychgate.store.onetime import SqlOneTime, SqlPins
 from lychgate.store.people import SqlSessions, SqlUsers
@@ -163,6 +167,7 @@ class SqlStore[S]:
         self.oauth = SqlOAuth.over(database, bell)
         self.token_uses = SqlTokenUses(database)
         self.transfers = SqlTransfers(database)
+        self.api_tokens = SqlApiTokens(database)
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""
@@ -178,6 +183,16 @@ class SqlStore[S]:
         """One object, if it exists."""
         with self._database.read() as connection:
             return read_object(connection, kind, id)
+
+    def page(self, kind: Kind, limit: int, offset: int) -> Page[Object]:
+        """Some objects of a kind in order of creation, and how many there are."""
+        with self._database.read() as connection:
+            return read_page(connection, kind, limit, offset)
+
+    def some(self, kind: Kind, ids: Collection[str]) -> Mapping[str, Object]:
+        """Those of the ids that exist."""
+        with self._database.read() as connection:
+            return {one.id: one for one in read_some(connection, kind, ids)}
 
     def changes(self, since: int) -> Changes:
         """Everything after a revision; 0 asks for all."""

@@ -104,6 +104,7 @@ objects = Table(
     # `api` or `file`.
     Column("source", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    Index("ix_objects_kind_seq", "kind", "seq"),
 )
 
 tombstones = Table(
@@ -298,6 +299,25 @@ transfers = Table(
     Column("content", Words, nullable=False),
     # The row is dropped.
     Column("expires_at", Instant, nullable=False, index=True),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Hashed: the token, which has full entropy.
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("name", Words, nullable=False),
+    # Whose it is; empty for nobody's.
+    Column("email", Words, nullable=False),
+    # The names of what it may do.
+    Column("scopes", Document, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # Refused from then on; the row stays until an administrator removes it.
+    Column("expires_at", Instant),
+    # To the minute.
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
 )
 
 oauth_clients = Table(
