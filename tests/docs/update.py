@@ -3,10 +3,12 @@
 from tests.docs import pages
 from tests.docs.console import with_outputs
 from tests.docs.generate import parts
+from tests.security.page import main as write_catalogue
 
 
 def main() -> None:
     """Bring every page up to date and name those that changed."""
+    write_catalogue()
     fresh = parts()
     for page in pages.pages():
         before = page.read_text()
