@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from lychgate import __version__
 from lychgate.cli import (
+    access,
     asking,
     files,
     logs,
@@ -56,6 +57,7 @@ app.add_typer(service_tokens.app, name="service-token")
 app.add_typer(people.sessions, name="sessions")
 app.add_typer(people.users, name="users")
 app.add_typer(oauth.app, name="oauth")
+app.add_typer(access.app, name="access")
 
 
 def main() -> None:
