@@ -212,7 +212,7 @@ def test_W05_headers_of_every_page(catalogue: Catalogue, front: str) -> None:
 
 @through
 def test_W06_no_other_origin_may_read_our_answers(catalogue: Catalogue, front: str) -> None:
-    token = catalogue.token("alice@staff.example", "ROOT")
+    token = catalogue.token(f"w06.{front}@staff.example", "ROOT")  # logged out on the way
     sent = (("Origin", "https://evil.example"), ("Cookie", f"{AUTH_COOKIE}={token}"))
     for path in ("get-identity", "certs", "login", "logout", "authorized"):
         data = request_bytes("GET", f"/cdn-cgi/access/{path}", "a.example", sent)
