@@ -17,11 +17,11 @@ from lychgate.core.urls import AUTH_COOKIE
 from lychgate.gate import Forward
 from lychgate.runtime import connect, open_runtime
 from tests.support.both import Both
+from tests.support.browsing import Visitor
 from tests.support.catalogue import ALICE, Catalogue
 from tests.support.front import Pairs, request_bytes
 from tests.support.scale import SCALE, scaled
 from tests.support.together import run_together
-from tests.support.visitor import Visitor
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from lychgate.core.urls import ASSERTION, AUTH_COOKIE
 from lychgate.gate import Forward, Gate, View
 from lychgate.processes import accepts
 from tests.support.both import Both, claims_of
+from tests.support.browsing import Visitor
 from tests.support.catalogue import (
     ALICE,
     FRONTS,
@@ -39,7 +40,6 @@ from tests.support.front import Log, Pairs, request_bytes
 from tests.support.postgres import PostgresServer
 from tests.support.scale import scaled
 from tests.support.together import run_together
-from tests.support.visitor import Visitor
 
 GRACE = 4
 """Seconds that decisions go on without the store, in the installation on PostgreSQL."""

@@ -9,10 +9,10 @@ import pytest
 
 from lychgate.core.urls import AUTH_COOKIE
 from tests.support.both import Both, claims_of
+from tests.support.browsing import Page, Visitor
 from tests.support.catalogue import FRONTS, TEAM, Catalogue, wait_for
 from tests.support.front import request_bytes
 from tests.support.together import run_together
-from tests.support.visitor import Page, Visitor
 
 through = pytest.mark.parametrize("front", FRONTS)
 
