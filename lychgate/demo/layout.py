@@ -1,13 +1,16 @@
 """Where everything of a demo is, and the configuration file that describes it."""
 
 import json
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lychgate.processes import free_port
+from lychgate.service_tokens import Issued, create
 
 TEAM_HOST = "127.0.0.1"
 APP_HOST = "localhost"
@@ -18,6 +21,9 @@ USERS = {
     "admin": "admin@example.com",
     "refused": "mallory@elsewhere.example",
 }
+SAAS_CLIENT = "demo-saas"
+SAAS_VARIABLE = "LYCHGATE_DEMO_SAAS"
+"""The environment variable that tells the SaaS application its settings, as JSON."""
 _SOCKET_PATH = 100
 """Longest path of a unix socket that every system takes."""
 
@@ -33,6 +39,11 @@ class Layout:
     health: str
     origins: int
     decision: str
+    saas: int
+    machine: Issued
+    """The service token that opens `/api`."""
+    saas_secret: str = field(repr=False)
+    """What the SaaS application proves itself with at the token endpoint."""
 
     @property
     def team(self) -> str:
@@ -56,6 +67,8 @@ class Layout:
 
     def app(self, name: str) -> str:
         """The URL of an application."""
+        if name == "saas":
+            return f"http://{APP_HOST}:{self.saas}/"
         path = "" if name == "whoami" else name
         return f"http://{APP_HOST}:{self.port}/{path}"
 
@@ -64,7 +77,11 @@ class Layout:
         return {
             "proxy": self.proxy,
             "team": self.team,
-            "apps": {name: self.app(name) for name in NAMES},
+            "apps": {name: self.app(name) for name in (*NAMES, "saas")},
+            "service_token": {
+                "client_id": self.machine.client_id,
+                "client_secret": self.machine.secret,
+            },
             "mail_dir": str(self.mail),
             "state_dir": str(self.state),
             "config": str(self.config),
@@ -73,7 +90,7 @@ class Layout:
         }
 
 
-def plan(proxy: str, port: int, state: Path) -> Layout:
+def plan(proxy: str, port: int, state: Path, now: datetime) -> Layout:
     """A demo on a port, everything else on free ports of loopback."""
     socket = state / "decision.sock"
     decision = f"unix:{socket}"
@@ -87,6 +104,9 @@ def plan(proxy: str, port: int, state: Path) -> Layout:
         health=f"127.0.0.1:{free_port()}",
         origins=free_port(),
         decision=decision,
+        saas=free_port(),
+        machine=create("demo machine", None, secrets.token_bytes, now),
+        saas_secret=secrets.token_urlsafe(32),
     )
 
 
@@ -95,6 +115,7 @@ def write(layout: Layout) -> None:
     for folder in (layout.state, layout.mail, layout.logs):
         folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(configuration(layout), sort_keys=False)
+    layout.config.touch(mode=0o600)  # it holds the secret of the SaaS application
     layout.config.write_text("# The demo's installation. Edit it: changes count at once.\n" + text)
 
 
@@ -149,19 +170,34 @@ def configuration(layout: Layout) -> dict[str, Any]:
                     "include": [{"group": {"id": "admins"}}],
                 },
                 {"name": "open to all", "decision": "bypass", "include": [{"everyone": {}}]},
+                {
+                    "name": "machines",
+                    "decision": "non_identity",
+                    "include": [{"service_token": {"token_id": "demo machine"}}],
+                },
+                {
+                    "name": "on behalf of visitors",
+                    "decision": "non_identity",
+                    "include": [
+                        {"linked_app_token": {"app_uid": "whoami"}},
+                        {"linked_app_token": {"app_uid": "saas"}},
+                    ],
+                },
             ],
+            "service_tokens": [dict(layout.machine.body)],
             "applications": [
                 _application("whoami", "staff"),
-                _application("api", "staff"),
+                _application("api", "staff", "machines", "on behalf of visitors"),
                 _application("admin", "administrators"),
                 _application("public", "open to all"),
                 {**_application("mcp", "staff"), "oauth_configuration": {"enabled": True}},
+                _saas(layout),
             ],
         },
     }
 
 
-def _application(name: str, policy: str) -> dict[str, Any]:
+def _application(name: str, *policies: str) -> dict[str, Any]:
     domain = APP_HOST if name == "whoami" else f"{APP_HOST}/{name}"
     return {
         "name": name,
@@ -174,5 +210,22 @@ def _application(name: str, policy: str) -> dict[str, Any]:
         "path_cookie_attribute": True,
         "eager_redirect_cookie_setting": False,
         "http_only_cookie_attribute": True,
-        "policies": [policy],
+        "policies": list(policies),
+    }
+
+
+def _saas(layout: Layout) -> dict[str, Any]:
+    return {
+        "name": "saas",
+        "type": "saas",
+        "saas_app": {
+            "auth_type": "oidc",
+            "client_id": SAAS_CLIENT,
+            "client_secret": layout.saas_secret,
+            "redirect_uris": [layout.app("saas") + "callback"],
+            "grant_types": ["authorization_code", "refresh_tokens"],
+            "scopes": ["openid", "email", "profile", "groups"],
+            "access_token_lifetime": "1h",
+        },
+        "policies": ["staff"],
     }

@@ -6,6 +6,7 @@ as a page to browsers. One process serves them all; which one is meant is in the
 """
 
 import argparse
+import asyncio
 import json
 import socket
 import sys
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from urllib.parse import parse_qs
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,6 +24,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lychgate.core.model import LoginDesign
+from lychgate.core.urls import ASSERTION, TOKEN_HEADER
+from lychgate.demo.calling import Called, call
 from lychgate.demo.mcp_server import mcp_server
 from lychgate.demo.received import Received, join_headers
 from lychgate.pages.page import Look
@@ -61,6 +65,14 @@ class OriginPage:
     """Title and URL of each demo application."""
     address: str
     """This application, as a client would be given it."""
+    api: str = ""
+    """The API this application can call for its visitor; empty: it calls none."""
+    called: Called | None = None
+
+    @property
+    def call_link(self) -> str:
+        """The address that makes it call."""
+        return f"{self.address}?call=api"
 
 
 def origin_of(host: str, path: str) -> Origin:
@@ -72,8 +84,9 @@ def origin_of(host: str, path: str) -> Origin:
 class Origins:
     """The ASGI application that answers for every origin; `mcp` speaks the protocol itself."""
 
-    def __init__(self, mcp: ASGIApp) -> None:
+    def __init__(self, mcp: ASGIApp, api: str) -> None:
         self._mcp = mcp
+        self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,11 +97,25 @@ class Origins:
             return
         async for _ in request.stream():
             pass  # read to its end, so that the connection can be used again
-        await _answer(origin, request)(scope, receive, send)
+        received = _received(origin, request)
+        called = await self._called(received) if origin is WHOAMI else None
+        api = self._api if origin is WHOAMI else ""
+        await _answer(origin, request, received, api, called)(scope, receive, send)
+
+    async def _called(self, received: Received) -> Called | None:
+        """What the API says to a call on behalf of the visitor, if one is asked for.
+
+        The assertion proves to the API for whom this application calls, so it goes along.
+        """
+        query = parse_qs(received.path.partition("?")[2])
+        assertion = received.headers.get(ASSERTION)
+        if not self._api or assertion is None or query.get("call") != ["api"]:
+            return None
+        return await asyncio.to_thread(call, self._api, {TOKEN_HEADER: assertion})
 
 
-def create_app() -> Starlette:
-    """A new application; it can be started once."""
+def create_app(api: str = "") -> Starlette:
+    """A new application; it can be started once. `api` is what whoami calls for its visitors."""
     server = mcp_server()
 
     @asynccontextmanager
@@ -96,7 +123,7 @@ def create_app() -> Starlette:
         async with server.session_manager.run():
             yield
 
-    origins = Origins(server.session_manager.asgi_app)
+    origins = Origins(server.session_manager.asgi_app, api)
     return Starlette(routes=[Route("/{path:path}", origins)], lifespan=lifespan)
 
 
@@ -106,15 +133,18 @@ def _wants_to_look(request: Request) -> bool:
     return request.method in ("GET", "HEAD") and "text/event-stream" not in accept
 
 
-def _answer(origin: Origin, request: Request) -> Response:
-    received = _received(origin, request)
+def _answer(
+    origin: Origin, request: Request, received: Received, api: str, called: Called | None
+) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
-        document = json.dumps(received.document(), indent=2) + "\n"
+        told = {"api": called.document()} if called else {}
+        document = json.dumps({**received.document(), **told}, indent=2) + "\n"
         return Response(
             document, media_type="application/json", headers={"cache-control": "no-store"}
         )
     look = Look("Lychgate demo", LoginDesign(text_color=origin.colour))
-    page = OriginPage(origin, received, _links(received.host), _address(origin, received.host))
+    links, address = _links(received.host), _address(origin, received.host)
+    page = OriginPage(origin, received, links, address, api, called)
     answer = dressed("origin.html", page, look, folder=_FOLDER)
     return Response(answer.body, answer.status, dict(answer.headers))
 
@@ -144,12 +174,13 @@ def main() -> None:
     """Listen on loopback; port 0 takes a free one. The line printed says which."""
     parser = argparse.ArgumentParser(description="The demo's origin applications.")
     parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
-    with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
+    parser.add_argument("--api", default="", help="the API that whoami calls for its visitors")
+    given = parser.parse_args()
+    with socket.create_server(("127.0.0.1", given.port), backlog=512) as listener:
         sys.stdout.write(f"demo origins listen on 127.0.0.1:{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         config = uvicorn.Config(
-            create_app(),
+            create_app(given.api),
             log_level="warning",
             access_log=False,
             server_header=False,

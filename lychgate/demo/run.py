@@ -1,13 +1,16 @@
 """Runs the demo: a proxy, the gate, and origins behind it, all on this machine."""
 
 import email
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from email import policy
 from pathlib import Path
 
@@ -16,7 +19,18 @@ from rich.console import Console
 from lychgate.config import load
 from lychgate.config.edits import apply
 from lychgate.config.watch import Watch
-from lychgate.demo.layout import APP_HOST, TEAM_HOST, USERS, Layout, plan, write, write_info
+from lychgate.core.urls import OIDC
+from lychgate.demo.layout import (
+    APP_HOST,
+    SAAS_CLIENT,
+    SAAS_VARIABLE,
+    TEAM_HOST,
+    USERS,
+    Layout,
+    plan,
+    write,
+    write_info,
+)
 from lychgate.errors import LychgateError
 from lychgate.processes import Processes, accepts, python
 from lychgate.runtime import connect
@@ -37,7 +51,7 @@ def demo(proxy: str, port: int, state: Path | None, info: Path | None) -> None:
         raise CannotStart(f"port {port} is in use", "choose another one with --port")
     folder = Path(tempfile.mkdtemp(prefix="lychgate-demo-")) if state is None else state.resolve()
     stop = stop_signal()
-    layout = plan(proxy, port, folder)
+    layout = plan(proxy, port, folder, datetime.fromtimestamp(time.time(), UTC))
     try:
         write(layout)
         _run(layout, console, info, stop)
@@ -48,8 +62,7 @@ def demo(proxy: str, port: int, state: Path | None, info: Path | None) -> None:
 
 def _run(layout: Layout, console: Console, info: Path | None, stop: threading.Event) -> None:
     with Processes() as processes, console.status("starting the origins") as status:
-        origins = python("lychgate.demo.origins", "--port", str(layout.origins))
-        processes.start("origins", origins, layout.logs / "origins.log")
+        _start_origins(layout, processes)
         loaded = load(layout.config)
         status.update("preparing the store")
         store = connect(loaded.settings)
@@ -71,6 +84,23 @@ def _run(layout: Layout, console: Console, info: Path | None, stop: threading.Ev
                 info.unlink(missing_ok=True)
 
 
+def _start_origins(layout: Layout, processes: Processes) -> None:
+    """The applications behind the gate, and the one that stands outside."""
+    where = ("--port", str(layout.origins), "--api", layout.app("api"))
+    origins = python("lychgate.demo.origins", *where)
+    processes.start("origins", origins, layout.logs / "origins.log")
+    settings = {
+        "port": layout.saas,
+        "issuer": f"{layout.team}{OIDC}{SAAS_CLIENT}",
+        "client_id": SAAS_CLIENT,
+        "client_secret": layout.saas_secret,
+        "api": layout.app("api"),
+    }
+    environment = {SAAS_VARIABLE: json.dumps(settings)}
+    outside = python("lychgate.demo.saas")
+    processes.start("saas", outside, layout.logs / "saas.log", environment=environment)
+
+
 def _look(processes: Processes, watch: Watch, mails: "_Mails") -> None:
     processes.watch()
     watch.look()
@@ -82,6 +112,7 @@ def _start(layout: Layout, settings: Settings, processes: Processes) -> None:
     processes.start("proxy", _proxy(layout), layout.logs / "proxy.log")
     start_servers(processes, settings, layout.config, decide=decide, logs=layout.logs)
     processes.wait_for("origins", lambda: accepts(f"127.0.0.1:{layout.origins}"))
+    processes.wait_for("saas", lambda: accepts(f"127.0.0.1:{layout.saas}"))
     processes.wait_for("proxy", lambda: accepts(f"127.0.0.1:{layout.port}"))
 
 
@@ -111,6 +142,7 @@ def _introduce(layout: Layout, console: Console) -> None:
         (layout.app("api"), "a second application, no second login"),
         (layout.app("admin"), f"refused, unless you are {USERS['admin']}"),
         (layout.app("public"), "open to all, and the gate removes what only it may say"),
+        (layout.app("saas"), "an application outside that lets people in through the gate"),
         (f"{layout.team}/cdn-cgi/access/logout", "logs you out everywhere"),
     )
     for number, (url, text) in enumerate(steps, start=1):
@@ -124,6 +156,10 @@ def _introduce(layout: Layout, console: Console) -> None:
     console.print("\nLet a program act for you; it registers itself and opens the browser once:")
     console.print(f"  any MCP client at {layout.app('mcp')}")
     console.print(f"  curl -i {layout.app('mcp')}         # the challenge such a client follows")
+    machine = layout.machine
+    console.print("\nA service token for the API, shown this once:")
+    console.print(f"  curl -H 'CF-Access-Client-Id: {machine.client_id}' \\")
+    console.print(f"    -H 'CF-Access-Client-Secret: {machine.secret}' {layout.app('api')}")
     uses = (TEAM_HOST, APP_HOST)
     console.print(
         f"\nConfiguration: {layout.config}\nMails: {layout.mail}   Logs: {layout.logs}\n"

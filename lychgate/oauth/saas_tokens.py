@@ -10,13 +10,11 @@ from authlib.oidc.core.util import create_half_hash
 from lychgate.core.model import Application, SaasClient, SaasGrant, Team
 from lychgate.core.session import seconds
 from lychgate.core.tokens import sign
-from lychgate.core.urls import PREFIX
+from lychgate.core.urls import OIDC
 from lychgate.oauth.grants import CODE_LIFE, Issued, Terms
 from lychgate.oauth.saas_claims import person_claims
 from lychgate.oauth.saas_request import OFFLINE
 
-OIDC = PREFIX + "sso/oidc/"
-"""What every address of a SaaS application's OpenID provider begins with."""
 _ALGORITHM = "RS256"
 
 

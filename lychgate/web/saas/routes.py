@@ -1,6 +1,6 @@
 """The lines of the route table for SaaS applications."""
 
-from lychgate.oauth.saas_tokens import OIDC
+from lychgate.core.urls import OIDC
 from lychgate.web.oauth.documents import preflight
 from lychgate.web.routing import TEAM, Endpoint
 from lychgate.web.saas.authorization import authorization, sign_on
