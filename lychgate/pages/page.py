@@ -171,6 +171,8 @@ class ErrorPage:
     message: str = ""
     """Replaces the plain words; never a detail of the fault."""
     retry_url: str = ""
+    title: str = ""
+    """Replaces the words above them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from lychgate.core.snapshot import Snapshot
 from lychgate.idp.base import LoginFailed, Profile
 from lychgate.web.arrival import arrive
 from lychgate.web.browser import same_team_browser
-from lychgate.web.choice import attempt_of, login_failed, method_of, providers_for
-from lychgate.web.errors import InvalidSession
+from lychgate.web.choice import PROVIDER_GONE, attempt_of, login_failed, method_of, providers_for
+from lychgate.web.errors import BadRequest, InvalidSession
 from lychgate.web.idptest import result_page
 from lychgate.web.reply import Reply
 from lychgate.web.request import WebRequest
@@ -47,4 +47,4 @@ def _provider(snapshot: Snapshot, state: LoginState) -> IdentityProvider:
     for idp in known or providers_for(snapshot, state.visit):
         if idp.id == state.idp:
             return idp
-    raise InvalidSession("this way to sign in is not available any more")
+    raise BadRequest(PROVIDER_GONE)

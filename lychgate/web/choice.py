@@ -10,7 +10,7 @@ from lychgate.idp.base import Attempt, Failure, LoginFailed, LoginMethod, Redire
 from lychgate.pages import ErrorPage, Form, LoginPage, Provider, ProviderDownPage
 from lychgate.store.base import AuditEvent, Kind
 from lychgate.web.browser import browser_hash, same_team_browser, team_browser
-from lychgate.web.errors import InvalidSession
+from lychgate.web.errors import BadRequest, InvalidSession
 from lychgate.web.html import html
 from lychgate.web.journal import record
 from lychgate.web.reply import Reply, redirect
@@ -21,6 +21,8 @@ from lychgate.web.services import Services
 CHOOSE = PREFIX + "choose"
 START = PREFIX + "start/"
 PIN = PREFIX + "pin"
+NOT_SIGNED_IN = "You are not signed in"
+PROVIDER_GONE = "this way to sign in is not available any more; please start again"
 
 
 def providers_for(snapshot: Snapshot, visit: Visit) -> tuple[IdentityProvider, ...]:
@@ -92,7 +94,7 @@ def start(request: WebRequest, services: Services) -> Reply:
     for idp in providers_for(snapshot, visit):
         if idp.id == IdpId(request.argument) and idp.type != PIN_TYPE:
             return begin(request, services, visit, idp)
-    raise InvalidSession("this way to sign in is not available any more")
+    raise BadRequest(PROVIDER_GONE)
 
 
 def open_visit(request: WebRequest, services: Services, text: str) -> Visit:
@@ -166,4 +168,4 @@ def login_failed(
     if failed.code in (Failure.UNREACHABLE, Failure.CONFIGURATION, Failure.BAD_ANSWER):
         page = ProviderDownPage(idp.name, request.id, failed.message, retry)
         return html(services, page)
-    return html(services, ErrorPage(400, request.id, failed.message, retry))
+    return html(services, ErrorPage(400, request.id, failed.message, retry, NOT_SIGNED_IN))

@@ -26,6 +26,7 @@ from lychgate.web.arrival import arrive
 from lychgate.web.browser import browser_hash, same_team_browser, team_browser
 from lychgate.web.choice import (
     PIN,
+    PROVIDER_GONE,
     choose_url,
     login_page,
     open_visit,
@@ -33,7 +34,7 @@ from lychgate.web.choice import (
     with_fragment,
 )
 from lychgate.web.csrf import refuse_other_sites
-from lychgate.web.errors import InvalidSession
+from lychgate.web.errors import BadRequest, InvalidSession
 from lychgate.web.html import html
 from lychgate.web.journal import record
 from lychgate.web.reply import Reply, see_other
@@ -71,7 +72,7 @@ def _pin_provider(snapshot: Snapshot, visit: Visit) -> IdentityProvider:
     for idp in providers_for(snapshot, visit):
         if idp.type == PIN_TYPE:
             return idp
-    raise InvalidSession("this way to sign in is not available any more")
+    raise BadRequest(PROVIDER_GONE)
 
 
 def _seal(request: WebRequest, services: Services, state: PinState) -> str:
