@@ -1,7 +1,8 @@
 """Runs the real `oidc-provider` from npm, plain or laid out as a stock authentik."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,20 @@ def oidc_provider(
     email_verified: bool = True,
     pkce_required: bool = False,
     callback: str = CALLBACK,
+    port: int = 0,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Running]:
-    """Start one, and stop it afterwards; `layout` is `plain` or `authentik`."""
+    """Start one, and stop it afterwards; `layout` is `plain` or `authentik`.
+
+    `groups` says, by person, what differs from the groups people have.
+    """
     settings = {
         "layout": layout,
         "algorithm": algorithm,
         "email_verified": email_verified,
         "pkce_required": pkce_required,
+        "port": port,
+        "groups": dict(groups or {}),
         # It form-decodes Basic credentials as RFC 6749 2.3.1 has it; canaille does not.
         "client_secret": ODD_SECRET,
         "keys": [_key("RS256"), *([_key(algorithm)] if algorithm != "RS256" else [])],
@@ -42,6 +50,7 @@ def _enter(url: str, callback: str, person: str) -> dict[str, str]:
     return log_in(url, callback, {"login": person, "password": "anything"})
 
 
+@cache
 def _key(algorithm: str) -> dict[str, Any]:
     kinds: dict[str, tuple[str, str | int]] = {
         "RS": ("RSA", 2048),

@@ -19,12 +19,12 @@ const people = {
 };
 
 function claimsOf(id) {
-  const person = people[id];
+  const person = { ...people[id], ...(id in settings.groups && { groups: settings.groups[id] }) };
   return { sub: id, email_verified: settings.email_verified, department: "engineering", ...person };
 }
 
 const server = createServer();
-await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+await new Promise((ready) => server.listen(settings.port, "127.0.0.1", ready));
 const origin = `http://127.0.0.1:${server.address().port}`;
 const authentik = settings.layout === "authentik";
 const base = "/application/o";
