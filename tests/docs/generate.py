@@ -136,7 +136,7 @@ def error_classes() -> list[type[LychgateError]]:
     ours = [
         one for one in found if one.__module__.split(".")[0] in ("lychgate", "addon", "extauthz")
     ]
-    return sorted(ours, key=lambda one: (one.code, one.__module__))
+    return sorted(ours, key=lambda one: (one.code, one.__module__, one.__name__))
 
 
 def _below(kind: type[LychgateError]) -> Iterator[type[LychgateError]]:
