@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 
 
@@ -13,7 +14,7 @@ def open_page(url: str, environment: Mapping[str, str]) -> bool:
     if command is None:
         return False
     try:
-        subprocess.Popen(
+        browser = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -22,6 +23,8 @@ def open_page(url: str, environment: Mapping[str, str]) -> bool:
         )
     except OSError:
         return False
+    # It may live on after us, or end at once and must then be reaped.
+    threading.Thread(target=browser.wait, daemon=True).start()
     return True
 
 

@@ -1,5 +1,6 @@
 """Waits for the browser to come back: a listener on loopback, or an address that is pasted."""
 
+import os
 import select
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ class Loopback:
     def __init__(self, state: str) -> None:
         self._state = state
         self._answer: dict[str, str] = {}
+        self._typed = b""
         loopback = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,23 +58,29 @@ class Loopback:
     ) -> dict[str, str]:
         """The parameters of the answer. `typed` is where somebody may paste the address instead."""
         ends = time.monotonic() + seconds
+        typing = None if typed is None else typed.fileno()
         while not self._answer:
             left = ends - time.monotonic()
             if left <= 0:
                 raise LoginRefused("nobody logged in within the time", "start again")
-            readers = [self._server.fileno(), *([typed.fileno()] if typed else [])]
+            readers = [self._server.fileno(), *([] if typing is None else [typing])]
             ready, _, _ = select.select(readers, [], [], left)
             if self._server.fileno() in ready:
                 self._server.handle_request()
-            elif ready and typed is not None:
-                typed = self._read(typed, tell)
+            elif ready and typing is not None and not self._read(typing, tell):
+                typing = None
         return self._answer
 
-    def _read(self, typed: TextIO, tell: Callable[[str], None]) -> TextIO | None:
-        line = typed.readline()
-        if not self._accept(line.strip()) and line.strip():
-            tell("that is not the address the browser ended at; paste the whole of it")
-        return typed if line else None
+    def _read(self, typing: int, tell: Callable[[str], None]) -> bool:
+        """Read what was typed; False when nobody will type any more."""
+        # Not through the buffer of a file object: what waits there, `select` does not see.
+        text = os.read(typing, 65536)
+        self._typed += text
+        *lines, self._typed = self._typed.split(b"\n")
+        for line in filter(None, map(bytes.strip, lines)):
+            if not self._answer and not self._accept(line.decode("utf-8", "replace")):
+                tell("that is not the address the browser ended at; paste the whole of it")
+        return bool(text)
 
     def _take(self, request: BaseHTTPRequestHandler) -> None:
         good = self._accept(request.path)
