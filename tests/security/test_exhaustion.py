@@ -68,6 +68,7 @@ def rows(catalogue: Catalogue) -> int:
     return sum(int(count or 0) for count in counts)
 
 
+@pytest.mark.timeout(3600)  # at full size
 def test_D02_logins_that_nobody_finishes_leave_nothing(catalogue: Catalogue) -> None:
     person = Visitor(catalogue, catalogue.fronts["envoy"])
     person.open("https://a.example/")
@@ -130,6 +131,7 @@ def big(catalogue: Catalogue) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.timeout(600)  # at full size
 def test_D06_a_big_configuration_decides_as_fast(
     catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -227,6 +227,7 @@ def test_X05_a_revocation_ends_a_busy_session_within_seconds(both: Both) -> None
         assert refused[name] > 0
 
 
+@pytest.mark.timeout(1800)  # at full size
 def test_X06_killed_while_a_code_is_checked(fragile: Catalogue) -> None:
     """A code counts once at most, whenever the companion app dies; nothing stays half done."""
     chance = random.Random(6)
