@@ -13,7 +13,7 @@ from lychgate.core.snapshot import Setting, Snapshot
 from lychgate.errors import InvalidConfiguration
 from lychgate.store.base import Edit, Kind, Put
 from lychgate.store.compiling import compiler
-from lychgate.store.feed import Feed
+from lychgate.store.feed import POLL, Feed
 from lychgate.store.sql import SqlStore, open_store
 from tests.store.parts import ADMIN, Place, delete, real_clock
 
@@ -80,6 +80,7 @@ def test_a_revocation_reaches_the_snapshot_without_compiling(place: Place) -> No
     store = opened(place)
     with Feed(store, store.mirror, real_clock) as feed:
         store.change(ADMIN, lambda _: [a_policy("p1"), an_app("a1", "p1")])
+        time.sleep(5 * POLL.total_seconds())  # a read that began before the change has ended
         before = feed.current()
         assert before is not None
         assert feed.wait_for(store.revocations.revoke_app(AppId("a1"), real_clock()))
