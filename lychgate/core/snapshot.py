@@ -167,6 +167,7 @@ def update_snapshot(
     routes = previous.routes.replaced(gone, came)
     problems.extend(routes.conflicts(came))
     problems.extend(_hosts_taken(previous.companion_hosts, routes, came))
+    problems.extend(_client_ids_taken(records, came))
     authorities = _authorities(previous, records, changed, problems)
     if problems:
         raise InvalidConfiguration(dict.fromkeys(problems))
@@ -323,6 +324,23 @@ def _hosts_taken(
                     f"applications/{entry.app}/destinations",
                     f"`{host}` is the host of the team domain and cannot be an application",
                 )
+
+
+def _client_ids_taken(records: Records, apps: Iterable[Application]) -> Iterable[Problem]:
+    """The client id names one SaaS application: it is in every address of its provider."""
+    mine = {app.id: app.saas.client_id for app in apps if app.saas is not None}
+    if not mine:
+        return
+    holders: dict[str, list[AppId]] = {}
+    for app in records.applications.values():
+        if app.saas is not None:
+            holders.setdefault(app.saas.client_id, []).append(app.id)
+    for id, client_id in mine.items():
+        if len(holders.get(client_id, ())) > 1:
+            yield Problem(
+                f"applications/{id}/saas_app/client_id",
+                f"another application has the client id `{client_id}` already",
+            )
 
 
 def _service_tokens(

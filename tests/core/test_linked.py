@@ -1,5 +1,6 @@
 """A token of one application at another: who is let in by a rule, as whom, and for how long."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from lychgate.core.model import (
     ManagedOAuth,
     Revocation,
     RevocationKind,
+    SaasClient,
 )
 from lychgate.core.revocations import Revocations
 from lychgate.core.session import (
@@ -31,6 +33,7 @@ from lychgate.core.session import (
 )
 from lychgate.core.snapshot import Snapshot
 from lychgate.core.tokens import Rejected, sign
+from lychgate.errors import InvalidConfiguration
 from tests.support.builders import (
     NOW,
     TEAM,
@@ -267,3 +270,17 @@ def test_a_foreign_bearer_is_the_origins_and_proves_nothing() -> None:
 def test_where_everybody_is_blocked_that_is_what_is_said() -> None:
     refused = with_token("blocked.example", a_token(A, ALICE))
     assert isinstance(refused, Deny) and refused.because.reason is Reason.BLOCKED
+
+
+def test_a_client_id_names_one_saas_application() -> None:
+    one = replace(SAAS, saas=SaasClient("crm", ("https://crm.example/cb",)))
+    other = replace(one, id=AppId("other-saas"), audience=Audience("6" * 64))
+    snapshot = a_snapshot(one, a_policy())
+    with pytest.raises(InvalidConfiguration) as refused:
+        a_snapshot(one, other, a_policy())
+    assert {problem.where for problem in refused.value.problems} == {
+        "applications/saas/saas_app/client_id",
+        "applications/other-saas/saas_app/client_id",
+    }
+    renamed = replace(other, saas=SaasClient("erp", ("https://erp.example/cb",)))
+    assert len(a_snapshot(one, renamed, a_policy()).apps) == len(snapshot.apps) + 1

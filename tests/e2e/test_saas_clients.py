@@ -32,10 +32,11 @@ def applications(demo: Demo) -> dict[str, dict[str, str]]:
     file = Path(demo.info["config"])
     content = yaml.safe_load(file.read_text())
     known = {one["name"] for one in content["resources"]["applications"]}
-    for name, more in {
+    kinds: dict[str, dict[str, Any]] = {
         "with-secret": {"client_secret": secret},
         "without": {"allow_pkce_without_client_secret": True},
-    }.items():
+    }
+    for name, more in kinds.items():
         assert name not in known
         settings: dict[str, Any] = {
             "auth_type": "oidc",
