@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from tests.support.catalogue import Catalogue, Proxy
 from tests.support.front import Pairs, Reply, request_bytes
@@ -14,6 +14,8 @@ _NAVIGATION: Pairs = (
     ("Sec-Fetch-Mode", "navigate"),
     ("Sec-Fetch-Dest", "document"),
 )
+_PUBLIC = frozenset({"kid", "redirect_url", "returnTo", "email"})
+"""Parts of our links and forms that are no secret."""
 _REFRESH = re.compile(r'http-equiv="refresh" content="0; ?url=([^"]+)"')
 
 
@@ -59,11 +61,16 @@ class Visitor:
             sent += (("Sec-Fetch-Site", "same-origin"),)
         reply = self.front.send_raw(request_bytes(method, target, parts.netloc, sent, body))
         self._keep(parts.netloc, reply)
+        links = parse_qsl(parts.query) + parse_qsl(urlsplit(reply.header("location") or "").query)
+        self.catalogue.hand_out(*(value for name, value in links if name not in _PUBLIC))
+        filled = (form or {}).items()
+        self.catalogue.hand_out(*(value for name, value in filled if name not in _PUBLIC))
         return Page(url, reply)
 
     def _keep(self, host: str, reply: Reply) -> None:
         for line in reply.all("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
+            self.catalogue.hand_out(value)
             self.jar.pop((host, name), None)
             if "Max-Age=0" not in line:
                 self.jar[host, name] = value

@@ -5,13 +5,15 @@ origin that echoes and logs what it gets. Tokens can be minted with the store's 
 about a token need not log anybody in.
 """
 
+import json
 import re
 import secrets
 import subprocess
 import time
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from hashlib import sha256
@@ -31,11 +33,20 @@ from lychgate.core.tokens import sign
 from lychgate.processes import accepts
 from lychgate.runtime import connect, follow
 from lychgate.settings import Settings
-from lychgate.store.base import Session
+from lychgate.store.base import AuditFilter, Session
 from lychgate.store.feed import Feed
 from lychgate.store.sql import SqlStore
 from tests.support.envoy import free_port, running_envoy, running_module, wait_until
-from tests.support.front import Answer, Log, Origin, Reply, Seen, echo, exchange
+from tests.support.front import (
+    Answer,
+    Log,
+    Origin,
+    Reply,
+    Seen,
+    echo,
+    exchange,
+    request_bytes,
+)
 
 TEAM = "team.example"
 ALICE, BOB, MALLORY = "alice@staff.example", "bob@admins.example", "mallory@elsewhere.example"
@@ -94,6 +105,7 @@ def configuration(folder: Path, origin: str, **more: Any) -> dict[str, Any]:
         "companion": {"listen": f"127.0.0.1:{free_port()}"},
         "extauthz": {"listen": [f"unix:{folder / 'decision.sock'}"]},
         "health": {"listen": f"127.0.0.1:{free_port()}"},
+        "admin": {"listen": f"127.0.0.1:{free_port()}"},
         "mail": {"folder": str(folder / "mail"), "from": "gate@team.example"},
         "limits": {"pins_per_hour": 1000},
         "log": {"format": "json", "level": "info", "allow": True, "bypass": True},
@@ -174,6 +186,8 @@ class Catalogue:
     _people: dict[str, Person] = field(default_factory=dict)
     _minted: set[str] = field(default_factory=set, repr=False)
     """The signatures of tokens made here."""
+    _handed_out: set[str] = field(default_factory=set, repr=False)
+    """Cookies, links and secrets that somebody got."""
 
     def app(self, name: str) -> CompiledApp:
         """An application by its name."""
@@ -261,6 +275,32 @@ class Catalogue:
         """What every process has written so far."""
         return "".join(file.read_text(errors="replace") for file in self.folder.glob("*.log"))
 
+    def kept(self) -> str:
+        """What anybody may read later: the audit log, and the companion app's metrics."""
+        rows = self.store.audit.query(AuditFilter(limit=10_000))
+        host, _, port = self.settings.health.listen.rpartition(":")
+        ask = request_bytes("GET", "/metrics", self.settings.health.listen)
+        metrics = exchange((host, int(port)), ask).body.decode()
+        assert "lychgate_web_answers_total" in metrics
+        return metrics + json.dumps([asdict(one) for one in rows], default=str)
+
+    def hand_out(self, *values: str) -> None:
+        """Note what only the one who got it may know."""
+        self._handed_out.update(value for value in values if len(value) >= 20)
+
+    def own_secrets(self) -> dict[str, list[str]]:
+        """What nobody ever gets: the keys, in every form they could be written down in."""
+        keyring = self.store.keys.keyring()
+        raw = [key.secret for key in keyring.sealing]
+        raw += [
+            key.private.private_numbers().d.to_bytes(256)  # RSA of 2048 bits
+            for key in keyring.signing
+        ]
+        return {
+            "a key": [form for one in raw for form in _spellings(one)],
+            "the master key": [(self.folder / "lychgate.key").read_text().strip()],
+        }
+
     def secrets_in(self, text: str) -> list[str]:
         """The kinds of secret that a text holds: minted tokens, service secrets, mailed codes."""
         codes = re.findall(r"\b[0-9]{6}\b", "".join(self.mails("")))
@@ -268,7 +308,10 @@ class Catalogue:
             "a token": any(token in text for token in self._minted),
             "a service token's secret": ST1_SECRET in text,
             "a code": any(re.search(rf"\b{code}\b", text) for code in codes),
+            "a cookie, link or secret": any(value in text for value in self._handed_out),
         }
+        for kind, values in self.own_secrets().items():
+            kinds[kind] = any(value in text for value in values)
         return [kind for kind, found in kinds.items() if found]
 
     def configure(self, change: Callable[[dict[str, Any]], None]) -> None:
@@ -283,6 +326,13 @@ class Catalogue:
         apply(load(self.file, {}), self.store)
         assert self.feed.wait_for(self.store.revision())
         next_second()
+
+
+def _spellings(secret: bytes) -> list[str]:
+    """A binary secret as hex and as both kinds of base64, from any of its bytes on."""
+    parts = [secret[start : start + 24] for start in range(3)]
+    encoded = [encode(part).decode() for part in parts for encode in (b64encode, urlsafe_b64encode)]
+    return [secret.hex()[:48], *encoded]
 
 
 def real_now() -> datetime:
