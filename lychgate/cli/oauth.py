@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
 from lychgate.clock import clock
@@ -20,12 +20,17 @@ app.add_typer(grants, name="grants")
 _ACTOR = Actor("command line", "cli")
 
 
+def _id(name: str) -> Column:
+    """A column whose values are typed in again, so they are never cut."""
+    return Column(name, no_wrap=True, min_width=32)
+
+
 @clients.command("list")
 def list_clients(config: Config = DEFAULT) -> None:
     """List registered clients, newest first."""
     with opened(config) as (_, store):
         found = store.oauth.clients.list(clock())
-    table = Table("client", "name", "goes back to", "registered", "last used")
+    table = Table(_id("client"), "name", "goes back to", "registered", "last used")
     for one in found:
         used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never"
         uris = "\n".join(one.metadata["redirect_uris"])
@@ -56,7 +61,7 @@ def list_grants(
     with opened(config) as (_, store):
         found = store.oauth.grants.list(clock(), email.lower(), client)
         names = {one.id: str(one.body.get("name", "")) for one in store.objects(Kind.APPLICATION)}
-    table = Table("grant", "email", "client", "application", "since", "until")
+    table = Table(_id("grant"), "email", "client", "application", "since", "until")
     for one in found:
         since, until = f"{one.created_at:%Y-%m-%d %H:%M}", f"{one.expires_at:%Y-%m-%d %H:%M}"
         table.add_row(one.id, one.email, one.client, names.get(one.app, one.app), since, until)

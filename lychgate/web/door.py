@@ -1,15 +1,13 @@
 """At the door of an application: judge a known person, and send them on, ask them, or refuse."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lychgate.core.admit import (
-    Admission,
     Admitted,
     NeedsApproval,
     NeedsPurpose,
     Refused,
-    admit,
     evaluations_needed,
 )
 from lychgate.core.identity import Identity
@@ -17,6 +15,8 @@ from lychgate.core.request import ClientCertificate
 from lychgate.core.selectors import Evidence, Login
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.urls import AUTHORIZED, app_origin, encode
+from lychgate.oauth.admission import Judged
+from lychgate.oauth.admission import judge as weigh
 from lychgate.oauth.saas_tokens import issuer
 from lychgate.pages import DeniedPage, custom_answer, web_link
 from lychgate.store.base import AuditEvent, Session
@@ -33,15 +33,6 @@ from lychgate.web.request import WebRequest, Where
 from lychgate.web.sealed import Entrance, Purpose, Use, close
 from lychgate.web.services import Services
 from lychgate.web.terminal.asking import to_terminal
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the policies and the extras together say, and until when at most."""
-
-    admission: Admission
-    ends: datetime | None = None
-    """When an approval runs out."""
 
 
 def enter(request: WebRequest, services: Services, entrance: Entrance, session: Session) -> Reply:
@@ -76,19 +67,8 @@ def judge(
     session: Session,
 ) -> Judged:
     """Ask the policies, then count what the person has already justified or been granted."""
-    admission = admit(app, evidence(request, entrance, session.identity))
-    match admission:
-        case NeedsPurpose(then=admitted):
-            given = services.store.purposes.given(session.nonce, app.app.id)
-            return Judged(admitted if given else admission)
-        case NeedsApproval(then=admitted):
-            now = services.clock()
-            grant = services.store.approvals.granted(session.subject, app.app.id, now)
-            if grant is None or grant.granted_until is None or grant.policy != admitted.policy:
-                return Judged(admission)
-            return Judged(admitted, grant.granted_until)
-        case Admitted() | Refused():
-            return Judged(admission)
+    facts = evidence(request, entrance, session.identity)
+    return weigh(services.store, app, facts, session, services.clock())
 
 
 def evidence(request: WebRequest, entrance: Entrance, identity: Identity) -> Evidence:

@@ -8,8 +8,9 @@ from typing import Any
 from lychgate.core.admit import Admitted
 from lychgate.core.session import Grounds, app_claims, seconds, token_life
 from lychgate.core.snapshot import CompiledApp, Snapshot
+from lychgate.oauth.admission import Judged
 from lychgate.store.base import Session
-from lychgate.web.door import Judged, judge, shortest
+from lychgate.web.door import judge, shortest
 from lychgate.web.errors import Unavailable
 from lychgate.web.people import live_session
 from lychgate.web.request import WebRequest
