@@ -36,6 +36,8 @@ APPLICATIONS = (
         "type": "saas",
         "saas_app": {
             "auth_type": "oidc",
+            "client_id": "saas-client",
+            "client_secret": "only a secret of the tests",
             "redirect_uris": ["https://saas.example/callback"],
         },
         "policies": [

@@ -156,11 +156,21 @@ def test_two_headers_or_both_ways_are_refused(fronts: Both) -> None:
 
 
 def test_s06_a_saas_application_is_no_target(fronts: Both) -> None:
-    catalogue = fronts.catalogue
-    path = f"/cdn-cgi/access/sso/oidc/{catalogue.app('SAAS').app.id}/userinfo"
-    token = ("Cf-Access-Token", catalogue.token(ALICE, "ROOT"))
-    for one in fronts.ask(path, TEAM, (token,)):
-        assert one.reply.status in (401, 404) and one.refused()
+    """Its policy names the other application; a token of that one still opens nothing here."""
+    base = "/cdn-cgi/access/sso/oidc/saas-client"
+    query = "client_id=saas-client&redirect_uri=https://saas.example/callback&response_type=code"
+    asked = f"{base}/authorization?{query}&scope=openid&prompt=none"
+    token = fronts.catalogue.token(ALICE, "ROOT")
+    for name, value in (
+        ("Cf-Access-Token", token),
+        ("Authorization", f"Bearer {token}"),
+        ("Cookie", f"CF_Authorization={token}"),
+    ):
+        for one in fronts.ask(asked, TEAM, ((name, value),)):
+            location = one.reply.header("location") or ""
+            assert one.reply.status == 302 and "error=login_required" in location and one.refused()
+        for one in fronts.ask(f"{base}/userinfo", TEAM, ((name, value),)):
+            assert one.reply.status == 401 and one.refused()
 
 
 def test_s06_revoking_the_grant_the_session_or_the_person_ends_it(fronts: Both) -> None:
