@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email import policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,14 @@ class Demo:
         """The mails there are."""
         return set(Path(self.info["mail_dir"]).glob("*.eml"))
 
-    def code(self, before: set[Path], seconds: float = 15) -> str:
-        """The code of the mail that came after `before` was looked at."""
+    def code(self, before: set[Path], seconds: float = 15, to: str = "") -> str:
+        """The code of the mail, to that person, that came after `before` was looked at."""
         deadline = time.monotonic() + seconds
-        while not (fresh := self.mails() - before):
+        while not (fresh := [one for one in map(_read, self.mails() - before) if to in one["To"]]):
             if time.monotonic() > deadline:
                 raise TimeoutError("no mail came")
             time.sleep(0.05)
-        message = email.message_from_bytes(fresh.pop().read_bytes(), policy=policy.default)
-        body = message.get_body(("plain",))
+        body = fresh[0].get_body(("plain",))
         words = "" if body is None else str(body.get_content())
         return next(word for word in words.split() if len(word) == 6 and word.isdigit())
 
@@ -88,14 +88,18 @@ def logged_in(demo: Demo, person: str, app: str = "whoami") -> Iterator[httpx.Cl
     with httpx.Client(follow_redirects=True, timeout=30, headers=headers) as client:
         page = client.get(demo.app(app))
         before = demo.mails()
-        page = _submit(client, page, {"email": person})
-        page = _submit(client, page, {"code": demo.code(before)})
+        page = submit(client, page, {"email": person})
+        page = submit(client, page, {"code": demo.code(before)})
         if str(page.url) != demo.app(app):
             raise AssertionError(f"the login of {person} ended at {page.url}: {page.text[:500]}")
         yield client
 
 
-def _submit(client: httpx.Client, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
+def _read(mail: Path) -> EmailMessage:
+    return email.message_from_bytes(mail.read_bytes(), policy=policy.default)
+
+
+def submit(client: httpx.Client, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
     """Fill in the first form of a page and send it."""
     form = re.search(r'<form[^>]*action="([^"]*)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
     if form is None:
