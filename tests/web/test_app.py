@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs/reference/http.md"
 
 
 def test_every_route_has_its_line_in_the_reference_and_no_other() -> None:
-    rows = re.findall(r"^\| ([a-z, ]+) \| (GET|POST) \| `([^`]+)` \|", PAGE.read_text(), re.M)
+    rows = re.findall(r"^\| ([a-z, ]+) \| (GET|POST|OPTIONS) \| `([^`]+)` \|", PAGE.read_text(), re.M)
     written = {(tuple(hosts.split(", ")), method, path) for hosts, method, path in rows}
     served = {
         (tuple(sorted(where.value for where in route.where)), route.method, route.path)
@@ -51,6 +51,7 @@ def test_the_process_serves_and_stops_when_told(tmp_path: Path) -> None:
 team: {{url: "http://127.0.0.1:{web}"}}
 companion: {{listen: "127.0.0.1:{web}"}}
 health: {{listen: "127.0.0.1:{health_port}"}}
+admin: {{listen: "127.0.0.1:{free_port()}"}}
 resources:
   identity_providers: [{{name: PIN, type: onetimepin, config: {{}}}}]
 """
