@@ -90,7 +90,7 @@ def test_D02_logins_that_nobody_finishes_leave_nothing(catalogue: Catalogue) -> 
 def test_D04_slow_clients_are_closed_and_cost_nobody_anything(catalogue: Catalogue) -> None:
     """The companion's own listener: half a head, then silence."""
     host, _, port = catalogue.settings.companion.listen.partition(":")
-    slow = [socket.create_connection((host, int(port))) for _ in range(scaled(500, 25))]
+    slow = [socket.create_connection((host, int(port))) for _ in range(scaled(500, 200))]
     for one in slow:
         one.sendall(b"GET /cdn-cgi/access/certs HTTP/1.1\r\nHost: team.exa")
     taken = []
