@@ -63,6 +63,7 @@ def start_servers(
         for endpoint in settings.extauthz.endpoints:
             processes.wait_for("decision server", _accepting(endpoint))
     processes.wait_for("companion", _accepting(settings.companion.listen))
+    processes.wait_for("companion", _accepting(settings.admin.listen))
 
 
 def _accepting(address: str) -> Callable[[], bool]:

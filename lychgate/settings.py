@@ -65,6 +65,16 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Admin:
+    """The admin API."""
+
+    listen: str = "127.0.0.1:8802"
+    """`HOST:PORT`; an administrator's credentials travel there, so keep it off the internet."""
+    calls_per_minute: int = 6000
+    """Calls that one API token may make in a minute."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """Where mails go: to a server, or as `.eml` files into a folder. Neither: none is sent."""
 
@@ -131,6 +141,7 @@ class Settings:
     companion: Companion = Companion()
     extauthz: ExtAuthz = ExtAuthz()
     health: Health = Health()
+    admin: Admin = Admin()
     mail: Mail = Mail()
     limits: Limits = Limits()
     country_database: Path | None = None

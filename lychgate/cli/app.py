@@ -9,6 +9,7 @@ from rich.markup import escape
 from lychgate import __version__
 from lychgate.cli import (
     access,
+    api_tokens,
     asking,
     files,
     logs,
@@ -54,6 +55,7 @@ app.command("logs")(logs.logs)
 app.add_typer(testing.app, name="idp")
 app.add_typer(signing.app, name="keys")
 app.add_typer(service_tokens.app, name="service-token")
+app.add_typer(api_tokens.app, name="api-token")
 app.add_typer(people.sessions, name="sessions")
 app.add_typer(people.users, name="users")
 app.add_typer(oauth.app, name="oauth")

@@ -14,6 +14,7 @@ from lychgate.api.destinations import parse_uri
 from lychgate.core.model import Team
 from lychgate.core.urls import canonical_host
 from lychgate.settings import (
+    Admin,
     Companion,
     ExtAuthz,
     Health,
@@ -147,6 +148,13 @@ class HealthBody(Wire):
     listen: Listen = "127.0.0.1:8801"
 
 
+class AdminBody(Wire):
+    """The admin API."""
+
+    listen: Listen = "127.0.0.1:8802"
+    calls_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = 6000
+
+
 class MailBody(Wire):
     """Outgoing mail."""
 
@@ -194,6 +202,7 @@ class FileBody(Wire):
     companion: CompanionBody = CompanionBody()
     extauthz: ExtAuthzBody = ExtAuthzBody()
     health: HealthBody = HealthBody()
+    admin: AdminBody = AdminBody()
     mail: MailBody = MailBody()
     limits: LimitsBody = LimitsBody()
     country_database: Name | None = None
@@ -217,6 +226,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         companion=_companion(body.companion),
         extauthz=_extauthz(body.extauthz),
         health=Health(body.health.listen),
+        admin=Admin(body.admin.listen, body.admin.calls_per_minute),
         mail=Mail(body.mail.smtp_url or "", _path(body.mail.folder, folder), body.mail.sender),
         limits=Limits(body.limits.pins_per_hour, body.limits.registrations_per_hour),
         country_database=_path(body.country_database, folder),

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import (
@@ -164,6 +165,24 @@ def _lists(
     if not all(any(_issued(crl, ca) for ca in chain) for crl in found):
         return "it holds a revocation list that none of its authorities issued"
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What tells a certificate from others."""
+
+    fingerprint: str
+    """SHA-256, in hex."""
+    expires_at: datetime
+
+
+def describe(pem: str) -> Described | None:
+    """The first certificate of a chain; None when it cannot be read."""
+    chain = _chain(pem)
+    if isinstance(chain, str) or not chain:
+        return None
+    first = chain[0]
+    return Described(first.fingerprint(hashes.SHA256()).hex(), first.not_valid_after_utc)
 
 
 def _pem_blocks(pem: str) -> Iterator[bytes]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from lychgate.admin.credentials import NewToken, new_token
+from lychgate.config.naming import ACCOUNT
 from lychgate.processes import free_port
 from lychgate.service_tokens import Issued, create
 
@@ -39,6 +41,8 @@ class Layout:
     health: str
     origins: int
     decision: str
+    admin: str
+    admin_token: NewToken
     saas: int
     machine: Issued
     """The service token that opens `/api`."""
@@ -82,6 +86,11 @@ class Layout:
                 "client_id": self.machine.client_id,
                 "client_secret": self.machine.secret,
             },
+            "admin_api": {
+                "base_url": f"http://{self.admin}/client/v4",
+                "token": self.admin_token.secret,
+                "account_id": ACCOUNT,
+            },
             "mail_dir": str(self.mail),
             "state_dir": str(self.state),
             "config": str(self.config),
@@ -104,6 +113,8 @@ def plan(proxy: str, port: int, state: Path, now: datetime) -> Layout:
         health=f"127.0.0.1:{free_port()}",
         origins=free_port(),
         decision=decision,
+        admin=f"127.0.0.1:{free_port()}",
+        admin_token=new_token(secrets.token_bytes),
         saas=free_port(),
         machine=create("demo machine", None, secrets.token_bytes, now),
         saas_secret=secrets.token_urlsafe(32),
@@ -139,6 +150,7 @@ def configuration(layout: Layout) -> dict[str, Any]:
         "companion": {"listen": layout.companion},
         "extauthz": {"listen": [layout.decision]},
         "health": {"listen": layout.health},
+        "admin": {"listen": layout.admin},
         "mail": {"folder": str(layout.mail), "from": "gate@lychgate.example"},
         "limits": {"pins_per_hour": 100},
         "upstreams": [

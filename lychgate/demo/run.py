@@ -16,8 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lychgate.clock import clock
 from lychgate.config import load
-from lychgate.config.edits import apply
 from lychgate.config.watch import Watch
 from lychgate.core.urls import OIDC
 from lychgate.demo.layout import (
@@ -31,6 +31,7 @@ from lychgate.demo.layout import (
     write,
     write_info,
 )
+from lychgate.demo.seeding import Seed, keep_token
 from lychgate.errors import LychgateError
 from lychgate.processes import Processes, accepts, python
 from lychgate.runtime import connect
@@ -67,14 +68,16 @@ def _run(layout: Layout, console: Console, info: Path | None, stop: threading.Ev
         status.update("preparing the store")
         store = connect(loaded.settings)
         try:
-            apply(loaded, store)
+            seed = Seed(store)
+            seed.apply(loaded)
+            keep_token(store, layout.admin_token, clock())
             status.update("starting the proxy, the gate and its pages")
             _start(layout, loaded.settings, processes)
             status.stop()
             _introduce(layout, console)
             if info is not None:
                 write_info(layout, os.getpid(), info)
-            watch = Watch(loaded, lambda fresh: apply(fresh, store))
+            watch = Watch(loaded, seed.apply)
             mails = _Mails(layout.mail, console)
             run_until_told(lambda: _look(processes, watch, mails), stop)
             console.print("stopping")

@@ -15,6 +15,7 @@ from lychgate.errors import LychgateError
 from lychgate.logs import set_up
 from lychgate.mail import open_mailer
 from lychgate.runtime import Runtime, open_runtime
+from lychgate.web.admin import admin
 from lychgate.web.app import companion
 from lychgate.web.composition import services_of
 from lychgate.web.health import health
@@ -22,6 +23,8 @@ from lychgate.web.housekeeping import House, keep_house
 from lychgate.web.postoffice import PostOffice
 
 _HEADER_MILLISECONDS = 10_000
+_CONNECTIONS = 4096
+"""Connections that are served at once; the library's own 128 are filled by a few slow clients."""
 
 
 def main() -> None:
@@ -47,6 +50,7 @@ async def _serve(runtime: Runtime, post: PostOffice) -> None:
     services = services_of(settings, runtime.store, runtime.feed, runtime.countries, clock, post)
     servers = [
         _server(companion(services), settings.companion.listen),
+        _server(admin(services), settings.admin.listen),
         _server(health(runtime.ready, services.metrics.text), settings.health.listen),
     ]
 
@@ -71,6 +75,8 @@ def _server(app: object, listen: str) -> Server:
         interface=Interfaces.ASGINL,
         websockets=False,
         log_enabled=False,
+        backlog=1024,
+        backpressure=_CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
     )
 

@@ -111,6 +111,7 @@ def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronts]:
         content = yaml.safe_load(text.replace("127.0.0.1:3000", origin.address))
         content["companion"] = {"listen": f"127.0.0.1:{free_port()}"}
         content["health"] = {"listen": f"127.0.0.1:{free_port()}"}
+        content["admin"] = {"listen": f"127.0.0.1:{free_port()}"}
         content["extauthz"] = {"listen": [f"unix:{folder / 'decision.sock'}"]}
         content["upstreams"].append({"host": "other.localhost", "to": f"http://{origin.address}"})
         certified = {"decision": "non_identity", "include": [{"certificate": {}}]}

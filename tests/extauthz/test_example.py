@@ -58,4 +58,5 @@ def on_free_ports(text: str, edge: int, origin: int) -> str:
         text = text.replace(known, str(port))
     workers = f'["127.0.0.1:{free_port()}", "127.0.0.1:{free_port()}"]'
     text = text.replace('["127.0.0.1:9001"]', workers)
+    text += f'admin: {{listen: "127.0.0.1:{free_port()}"}}\n'
     return text + f'health: {{listen: "127.0.0.1:{free_port()}"}}\n'

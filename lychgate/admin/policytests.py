@@ -1,0 +1,166 @@
+"""Whom policies would let in, judged by what is known of each person's last login."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lychgate.admin.answers import Answer, done, listed
+from lychgate.admin.calls import Call, Office
+from lychgate.admin.generic import existing
+from lychgate.admin.kinds.applications import APPLICATIONS
+from lychgate.admin.kinds.policies import policy_body
+from lychgate.admin.references import refuse_unknown
+from lychgate.admin.refusals import does_not_compile, invalid, not_found
+from lychgate.api import to_model
+from lychgate.core.model import EPOCH, Action, AppId, Policy
+from lychgate.core.policy import CompiledPolicy, PolicyCompiler, evaluate_person
+from lychgate.core.request import address
+from lychgate.core.selectors import Evidence, Login
+from lychgate.store.base import Kind, Session, User, UserFilter
+
+_MOST_USERS = 10_000
+_MOST_POLICIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A test that is over: each person and what became of them."""
+
+    people: tuple[tuple[User, str], ...]
+
+    def count(self, status: str) -> int:
+        """How many it became so of."""
+        return sum(1 for _, became in self.people if became == status)
+
+
+def create_test(call: Call, office: Office) -> Answer:
+    """POST policy-tests: judged at once, asked for later."""
+    sent = call.members.get("policies")
+    if not isinstance(sent, list) or not 0 < len(sent) <= _MOST_POLICIES:
+        raise invalid("policies is a required field")
+    compiled = _compiled([_policy(one, office) for one in sent], office)
+    people = office.store.users.page(UserFilter(), _MOST_USERS, 0).items
+    judged = tuple((user, _status(user, compiled, office)) for user in people)
+    id = str(uuid.uuid4())
+    office.tests.keep(id, Tested(judged))
+    return done({"id": id, "status": "success"}, 201)
+
+
+def get_test(call: Call, office: Office) -> Answer:
+    """GET one policy test."""
+    tested = _existing(call, office)
+    total = len(tested.people)
+    counts = {name: tested.count(name) for name in ("approved", "blocked", "error")}
+    percent = {name: round(100 * many / total) if total else 0 for name, many in counts.items()}
+    return done(
+        {
+            "id": call.id,
+            "status": "complete",
+            "percent_approved": percent["approved"],
+            "percent_blocked": percent["blocked"],
+            "percent_errored": percent["error"],
+            "percent_users_processed": 100,
+            "total_users": total,
+            "users_approved": counts["approved"],
+            "users_blocked": counts["blocked"],
+            "users_errored": counts["error"],
+        }
+    )
+
+
+def test_users(call: Call, office: Office) -> Answer:
+    """GET the people of a policy test."""
+    page, tested, wanted = call.paging, _existing(call, office), call.query.get("status")
+    shown = [
+        {"id": user.id, "email": user.email, "name": user.name, "status": status}
+        for user, status in tested.people
+        if wanted in (None, status)
+    ]
+    return listed(page.cut(shown), page, len(shown))
+
+
+def check_user(call: Call, office: Office) -> Answer:
+    """GET user_policy_checks: what the policies of an application say of the caller."""
+    stored = existing(APPLICATIONS, call.id, office.store)
+    user = office.store.users.by_email(call.token.email) if call.token.email else None
+    session = _session(user, office) if user is not None else None
+    app = office.snapshot().apps.get(AppId(stored.id))
+    if user is None or session is None or app is None:
+        raise not_found()
+    status = _judged(session, app.person)
+    policies = [{"id": one.id, "name": one.policy.name} for one in app.person]
+    return done(
+        {
+            "app_state": {
+                "app_uid": stored.id,
+                "aud": app.app.audience,
+                "hostname": app.app.domain,
+                "name": app.app.name,
+                "policies": policies,
+                "status": status,
+            },
+            "user_identity": {
+                "id": user.id,
+                "user_uuid": user.id,
+                "email": user.email,
+                "name": user.name,
+                "geo": {"country": session.country},
+                "iat": int(session.created_at.timestamp()),
+            },
+        }
+    )
+
+
+def _existing(call: Call, office: Office) -> Tested:
+    found = office.tests.find(call.id)
+    if not isinstance(found, Tested):
+        raise not_found()
+    return found
+
+
+def _policy(sent: Any, office: Office) -> Policy:
+    if isinstance(sent, str):
+        stored = office.store.object(Kind.POLICY, sent)
+        if stored is None:
+            raise invalid(f"policies: policy not found: `{sent[:80]}`")
+        id, body = stored.id, dict(stored.body)
+    elif isinstance(sent, dict):
+        id, body = str(uuid.uuid4()), policy_body(sent, reusable=True)
+        refuse_unknown(Kind.POLICY, body, office.store)
+    else:
+        raise invalid("policies must be policies or their ids")
+    value = to_model(Kind.POLICY, id, body, EPOCH)
+    if not isinstance(value, Policy):
+        raise invalid("policies must be policies or their ids")
+    return value
+
+
+def _compiled(policies: Iterable[Policy], office: Office) -> Sequence[CompiledPolicy]:
+    snapshot = office.snapshot()
+    compiler = PolicyCompiler(snapshot.records, snapshot.setting.country_known)
+    compiled = [compiler.compile(policy) for policy in policies]
+    if compiler.problems:
+        raise does_not_compile(compiler.problems)
+    return [one for one in compiled if one.action in (Action.ALLOW, Action.DENY)]
+
+
+def _status(user: User, policies: Sequence[CompiledPolicy], office: Office) -> str:
+    session = _session(user, office)
+    return "error" if session is None else _judged(session, policies)
+
+
+def _session(user: User, office: Office) -> Session | None:
+    """The newest login; without one nothing is known of a person."""
+    return next(iter(office.store.sessions.by_email(user.email)), None)
+
+
+def _judged(session: Session, policies: Sequence[CompiledPolicy]) -> str:
+    evidence = Evidence(
+        ip=address(session.ip) if session.ip else None,
+        country=session.country or None,
+        login=Login.KNOWN,
+        identity=session.identity,
+    )
+    verdict = evaluate_person(tuple(policies), evidence)
+    return "approved" if verdict.action is Action.ALLOW else "blocked"

@@ -1,0 +1,91 @@
+"""Which object names which: what a body refers to, and by whom an object is in use."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lychgate.admin.refusals import invalid
+from lychgate.config.naming import WORDS, mentions
+from lychgate.store.base import Catalogue, Kind, Object
+
+
+class Lookup(Protocol):
+    """Finds objects: the store, or the catalogue inside a change."""
+
+    def object(self, kind: Kind, id: str) -> Object | None:
+        """One object, if it exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One object that a body names, and the member it names it in."""
+
+    kind: Kind
+    id: str
+    member: str
+
+
+_NAMING = (Kind.APPLICATION, Kind.POLICY, Kind.GROUP, Kind.ORGANIZATION, Kind.MCP_PORTAL)
+_RULES = ("include", "require", "exclude")
+
+
+def references(kind: Kind, body: Mapping[str, Any]) -> Iterator[Reference]:
+    """Everything a stored body names."""
+    for mention in mentions(kind, body):
+        yield Reference(Kind(mention.kind), mention.text, str(mention.path[0]))
+    match kind:
+        case Kind.APPLICATION:
+            yield from _of_application(body)
+        case Kind.ORGANIZATION:
+            for id in (body.get("custom_pages") or {}).values():
+                if "<" not in id:
+                    yield Reference(Kind.CUSTOM_PAGE, id, "custom_pages")
+        case Kind.MCP_PORTAL:
+            for server in body.get("servers", ()):
+                yield Reference(Kind.MCP_SERVER, server["server_id"], "servers")
+        case _:
+            pass
+
+
+def _of_application(body: Mapping[str, Any]) -> Iterator[Reference]:
+    for name in body.get("tags", ()):
+        yield Reference(Kind.TAG, name, "tags")
+    for id in body.get("custom_pages", ()):
+        yield Reference(Kind.CUSTOM_PAGE, id, "custom_pages")
+    for place in body.get("destinations", ()):
+        if "mcp_server_id" in place:
+            yield Reference(Kind.MCP_SERVER, place["mcp_server_id"], "destinations")
+    for claim in body.get("saas_app", {}).get("custom_claims", ()):
+        for id in claim["source"].get("name_by_idp", {}):
+            yield Reference(Kind.IDP, id, "custom_claims")
+
+
+def refuse_unknown(
+    kind: Kind, body: Mapping[str, Any], catalogue: Lookup, coming: frozenset[str] = frozenset()
+) -> None:
+    """Raise with everything a body names that does not exist; `coming` is made with it."""
+    wanted = dict.fromkeys(references(kind, copy.copy(body)))
+    missing = [
+        one for one in wanted if one.id not in coming and catalogue.object(one.kind, one.id) is None
+    ]
+    if missing:
+        raise invalid(*map(_said, missing))
+
+
+def _said(reference: Reference) -> str:
+    word = WORDS[reference.kind]
+    if reference.member in _RULES:
+        return f"invalid '{reference.member}' configuration: {word} not found: `{reference.id}`"
+    return f"{reference.member}: {word} not found: `{reference.id}`"
+
+
+def users_of(kind: Kind, id: str, catalogue: Catalogue) -> list[str]:
+    """What names an object, in words: "application `Wiki`"."""
+    found: list[str] = []
+    for naming in _NAMING:
+        for one in catalogue.objects(naming):
+            if any(ref.kind is kind and ref.id == id for ref in references(naming, one.body)):
+                word = WORDS.get(naming, naming.value)
+                found.append(f"{word} `{one.body.get('name', one.id)}`")
+    return found
