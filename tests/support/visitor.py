@@ -21,6 +21,8 @@ class Visitor:
     def __init__(self, mails: Path, email: str) -> None:
         self._mails = mails
         self._email = email
+        self._stops_at = ""
+        self._seen: set[Path] = set()
         headers = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
         self.http = httpx.Client(headers=headers, timeout=20)
 
@@ -51,15 +53,18 @@ class Visitor:
         answer = self.http.post(target, data=fields, headers={"sec-fetch-site": "same-origin"})
         return self._follow(answer)
 
+    def last_address(self, url: str) -> str:
+        """As `visit`, but the address of the callback at the end is told, not opened."""
+        self._stops_at = "/callback"
+        page = self.visit(url)
+        return str(_next(page) or page.url)
+
     def _follow(self, page: httpx.Response) -> httpx.Response:
         for _ in range(20):
-            goes_on = re.search(r'http-equiv="refresh" content="\d+; ?url=([^"]+)"', page.text)
-            if page.has_redirect_location:
-                page = self.http.get(page.url.join(page.headers["location"]))
-            elif goes_on:
-                page = self.http.get(page.url.join(html.unescape(goes_on[1])))
-            else:
+            target = _next(page)
+            if target is None or target.path == self._stops_at:
                 break
+            page = self.http.get(target)
         return page
 
     def _code(self) -> str:
@@ -73,6 +78,14 @@ class Visitor:
                 return found[0]
             time.sleep(0.05)
         raise TimeoutError("no mail came")
+
+
+def _next(page: httpx.Response) -> httpx.URL | None:
+    """Where a page leads by itself."""
+    goes_on = re.search(r'http-equiv="refresh" content="\d+; ?url=([^"]+)"', page.text)
+    if page.has_redirect_location:
+        return page.url.join(page.headers["location"])
+    return page.url.join(html.unescape(goes_on[1])) if goes_on else None
 
 
 def main() -> None:
