@@ -46,7 +46,12 @@ def _may_enter(request: WebRequest, app: CompiledApp, session: Session, visit: V
 
 
 def _tile_url(snapshot: Snapshot, app: CompiledApp) -> str:
-    """The link of an application's tile: its domain, or the first place without a star."""
+    """The link of an application's tile: its domain, or the first place without a star.
+
+    That of an application elsewhere is its own `app_launcher_url`.
+    """
+    if app.app.launcher_visible and app.app.saas is not None:
+        return app.app.saas.launcher_url
     if not app.app.launcher_visible or app.app.type not in _SHOWN:
         return ""
     host, slash, path = app.app.domain.partition("/")

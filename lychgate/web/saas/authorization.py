@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lychgate.core.admit import Admitted
+from lychgate.core.admit import Admitted, NeedsApproval, NeedsPurpose, Refused
 from lychgate.core.snapshot import Snapshot
 from lychgate.core.urls import app_origin, canonical_host
 from lychgate.oauth.admission import Judged
@@ -176,9 +176,9 @@ def _not_yet(
     match judged.admission:
         case Admitted():
             raise LoginRequired("this application asks for a login each time")
-        case refused if hasattr(refused, "reason"):
+        case Refused():
             raise AccessDenied("the policies do not admit this person")
-        case _:
+        case NeedsPurpose() | NeedsApproval():
             raise InteractionRequired("the person has to say why, or to be approved")
 
 

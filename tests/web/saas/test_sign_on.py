@@ -321,3 +321,32 @@ def test_an_address_of_the_gate_itself_is_no_redirect_uri(installation: Installa
         installation.configure(config(redirect_uris=[mine]))
         answer = installation.browser().step(authorization(redirect_uri=mine))
         assert answer.status_code == 400 and "location" not in answer.headers
+
+
+def test_nobody_enters_without_a_claim_that_is_required(installation: Installation) -> None:
+    claim = {"name": "cost_center", "required": True, "source": {"name": "cc"}}
+    installation.configure(config(custom_claims=[claim]))
+    installation.clock.advance(2)
+    refused = sign_in(installation.browser())
+    assert refused.status_code == 403 and "location" not in refused.headers
+    assert "cost_center" in refused.text
+    (event,) = installation.store.audit.query(AuditFilter(actions=("refused",), limit=5))
+    assert (event.email, event.reason) == ("alice@example.com", "claim_missing")
+
+
+def test_the_launcher_shows_an_application_elsewhere_that_says_where(
+    installation: Installation,
+) -> None:
+    browser = installation.browser()
+    sign_in(browser)
+    assert "crm.example.org" not in browser.get(TEAM + "/").text
+    installation.configure(config(app_launcher_url="https://crm.example.org/start"))
+    assert 'href="https://crm.example.org/start"' in browser.get(TEAM + "/").text
+
+
+def test_a_login_and_a_grant_are_audited_with_their_person(installation: Installation) -> None:
+    browser = installation.browser()
+    Client(installation).redeem(returned(sign_in(browser))["code"])
+    for action in ("login", "grant"):
+        (event,) = installation.store.audit.query(AuditFilter(actions=(action,), limit=5))
+        assert event.email == "alice@example.com" and event.session and event.allowed
