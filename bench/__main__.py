@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import decide, memory, service_tokens, throughput
+from bench import bearer, decide, memory, service_tokens, throughput
 
 RESULTS = Path(__file__).parent / "results.json"
 ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
     "decide": decide.measure,
+    "bearer": bearer.measure,
     "memory": memory.measure,
     "service_tokens": service_tokens.measure,
     "throughput": throughput.measure,

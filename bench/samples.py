@@ -1,6 +1,7 @@
 """What is measured with: configurations of any size and the requests of an ordinary browser."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from lychgate.core.identity import Identity
 from lychgate.core.keys import Keyring, new_sealing_key, new_signing_key
@@ -12,6 +13,7 @@ from lychgate.core.model import (
     Audience,
     Destination,
     IdpId,
+    ManagedOAuth,
     Policy,
     PolicyId,
     Records,
@@ -37,8 +39,11 @@ def host(index: int) -> str:
     return f"app{index}.example.com"
 
 
-def records(applications: int, tokens: int = 0) -> Records:
-    """So many applications of five policies each, and so many service tokens."""
+def records(applications: int, tokens: int = 0, *, managed: bool = False) -> Records:
+    """So many applications of five policies each, and so many service tokens.
+
+    `managed`: with managed OAuth on.
+    """
     apps: dict[AppId, Application] = {}
     policies: dict[PolicyId, Policy] = {}
     for index in range(applications):
@@ -54,6 +59,7 @@ def records(applications: int, tokens: int = 0) -> Records:
             destinations=(Destination(host(index)),),
             policies=ids,
             domain=host(index),
+            oauth=ManagedOAuth() if managed else None,
         )
     return Records(
         applications=apps,
@@ -81,23 +87,26 @@ def _token(number: int) -> ServiceToken:
     )
 
 
-def snapshot(applications: int, tokens: int = 0) -> Snapshot:
+def snapshot(applications: int, tokens: int = 0, *, managed: bool = False) -> Snapshot:
     """A compiled configuration of that size."""
     keyring = Keyring((new_signing_key(NOW),), (new_sealing_key(),))
-    return compile_snapshot(
-        records(applications, tokens), Setting(TEAM), keyring, Revocations(), 1, NOW
-    )
+    content = records(applications, tokens, managed=managed)
+    return compile_snapshot(content, Setting(TEAM), keyring, Revocations(), 1, NOW)
 
 
 def session(snapshot: Snapshot, index: int) -> str:
     """A good application token."""
+    return sign(claims(snapshot, index, timedelta(hours=24)), snapshot.keyring.current(NOW))
+
+
+def claims(snapshot: Snapshot, index: int, life: timedelta) -> dict[str, Any]:
+    """What a good application token says."""
     app = snapshot.apps[AppId(f"app-{index}")].app
     person = Identity(
         "5b2f6f0e", "person0@example.com", "Person", IdpId("idp"), "oidc", "1", NOW, ("staff",)
     )
     grounds = Grounds("nonce-of-a-session", app.policies[0], 0, "PT")
-    claims = app_claims(snapshot.team, app, person, grounds, NOW, timedelta(hours=24))
-    return sign(claims, snapshot.keyring.current(NOW))
+    return app_claims(snapshot.team, app, person, grounds, NOW, life)
 
 
 def browser_request(index: int, token: str) -> Request:

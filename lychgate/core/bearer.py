@@ -15,16 +15,19 @@ GARBLED = Garbled()
 def bearer(request: Request, keyring: Keyring) -> str | Garbled | None:
     """The text of our token in the Authorization header (RFC 6750 2.1); None: there is none."""
     values = request.headers.get("authorization", ())
-    if not any(is_our_bearer(value, keyring) for value in values):
-        return None
-    return _credentials(values[0]) if len(values) == 1 else GARBLED
+    if len(values) == 1:
+        text = _credentials(values[0])
+        return text if text is not None and _is_ours(text, keyring) else None
+    return GARBLED if any(is_our_bearer(value, keyring) for value in values) else None
 
 
 def is_our_bearer(value: str, keyring: Keyring) -> bool:
     """Whether an Authorization value is a token we issued, and so must not reach the origin."""
     text = _credentials(value)
-    if text is None:
-        return False
+    return text is not None and _is_ours(text, keyring)
+
+
+def _is_ours(text: str, keyring: Keyring) -> bool:
     if text.startswith(OAUTH_PREFIX):
         return True
     key, dot, _ = text.partition(".")

@@ -282,8 +282,7 @@ class Reader:
         if TOKEN_HEADER in request.headers:
             text, kind, via = request.header(TOKEN_HEADER), TokenType.APP, Via.HEADER
         else:
-            found = bearer(request, self.snapshot.keyring)
-            text = found if isinstance(found, str) else None
+            text = self._other_bearer(request)
             kind, via = TokenType.SAAS, Via.BEARER
         token = None if text is None else self.token(text, kind)
         if token is None or text is None or isinstance(token, Rejected):
@@ -292,6 +291,11 @@ class Reader:
         if source.app.id == self.app.app.id or token.issued_at <= source.rules_changed_at:
             return None
         return Held(token, text, via)
+
+    def _other_bearer(self, request: Request) -> str | None:
+        """A bearer token that is not one of managed OAuth: that one is never an application's."""
+        text = bearer(request, self.snapshot.keyring)
+        return text if isinstance(text, str) and not text.startswith(OAUTH_PREFIX) else None
 
 
 _NONE = NoSession(Reason.NO_SESSION)
