@@ -159,6 +159,7 @@ def _introduce(layout: Layout, console: Console) -> None:
     console.print("\nLet a program act for you; it registers itself and opens the browser once:")
     console.print(f"  any MCP client at {layout.app('mcp')}")
     console.print(f"  curl -i {layout.app('mcp')}         # the challenge such a client follows")
+    console.print(f"  lychgate access curl {layout.app('mcp')}   # curl, logged in as you")
     machine = layout.machine
     console.print("\nA service token for the API, shown this once:")
     console.print(f"  curl -H 'CF-Access-Client-Id: {machine.client_id}' \\")
