@@ -91,9 +91,11 @@ def _custom_page(because: Because, app: CompiledApp | None, snapshot: Snapshot) 
     organization = snapshot.organization
     if isinstance(because.principal, User):
         own = app.app.deny.identity_page if app else ""
-        return own or organization.identity_denied_page
+        default = own or organization.identity_denied_page
+        return snapshot.custom_page("identity_denied", app.app if app else None, default)
     own = app.app.deny.forbidden_page if app else ""
-    return own or organization.forbidden_page
+    default = own or organization.forbidden_page
+    return snapshot.custom_page("forbidden", app.app if app else None, default)
 
 
 def _html(

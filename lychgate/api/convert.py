@@ -36,6 +36,7 @@ from lychgate.core.model import (
     CertificateId,
     ClientAuthority,
     CookieSettings,
+    CustomPage,
     DenySettings,
     Group,
     GroupId,
@@ -82,6 +83,7 @@ type Model = (
     | Application
     | ServiceToken
     | ClientAuthority
+    | CustomPage
     | Kept
 )
 
@@ -171,6 +173,8 @@ def from_wire(id: str, value: Wire, body: Mapping[str, Any], changed: datetime) 
             return ClientAuthority(CertificateId(id), value.name, pem, hosts, crl)
         case ApplicationBody():
             return _application(id, value, changed)
+        case CustomPageBody():
+            return CustomPage(value.type, value.custom_html)
         case Kept():
             return value
         case _:
@@ -269,6 +273,7 @@ def _application(id: str, value: ApplicationBody, changed: datetime) -> Applicat
         zero_hop=value.zero_hop,
         logo_url=value.logo_url or "",
         launcher_visible=value.app_launcher_visible,
+        custom_pages=tuple(value.custom_pages),
         rules_changed_at=changed,
         domain=getattr(value, "domain", None) or "",
         deny=_deny(value),

@@ -305,6 +305,8 @@ class Application:
     zero_hop: bool = True
     logo_url: str = ""
     launcher_visible: bool = True
+    custom_pages: tuple[str, ...] = ()
+    """Ids of pages of its own; the first of a type counts."""
     rules_changed_at: datetime = EPOCH
     """When the list of its policies, or a setting that decides, was last changed."""
 
@@ -357,6 +359,14 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomPage:
+    """A page of one's own in place of one of ours; `type` is `identity_denied`, `forbidden`, …"""
+
+    type: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """Everything administrators edited, by id; what a snapshot is compiled from."""
 
@@ -368,6 +378,7 @@ class Records:
     identity_providers: Mapping[IdpId, IdentityProvider] = field(default_factory=dict)
     service_tokens: Mapping[TokenId, ServiceToken] = field(default_factory=dict)
     certificates: Mapping[CertificateId, ClientAuthority] = field(default_factory=dict)
+    custom_pages: Mapping[str, CustomPage] = field(default_factory=dict)
 
 
 class RevocationKind(StrEnum):

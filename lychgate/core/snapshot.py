@@ -108,6 +108,18 @@ class Snapshot:
         """The identity providers."""
         return self.records.identity_providers
 
+    def custom_page(self, type: str, app: Application | None, default: str) -> str:
+        """The HTML of the application's own page of that type, else the default's; empty: ours.
+
+        The default is the id of a page, or HTML itself.
+        """
+        pages = self.records.custom_pages
+        for id in app.custom_pages if app else ():
+            if id in pages and pages[id].type == type:
+                return pages[id].html
+        found = pages.get(default)
+        return default if found is None else found.html
+
     def route(self, host: str, path: str) -> Route | None:
         """The application that owns a canonical host and normalised path."""
         entry = self.routes.find(host, path)

@@ -35,6 +35,7 @@ _FIELDS: Mapping[Kind, str] = {
     Kind.IDP: "identity_providers",
     Kind.SERVICE_TOKEN: "service_tokens",
     Kind.CERTIFICATE: "certificates",
+    Kind.CUSTOM_PAGE: "custom_pages",
 }
 
 

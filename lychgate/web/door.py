@@ -146,7 +146,8 @@ def refuse(
     deny = app.app.deny
     if web_link(deny.url):
         return onward(request, services, deny.url)
-    own_page = deny.identity_page or snapshot.organization.identity_denied_page
+    default = deny.identity_page or snapshot.organization.identity_denied_page
+    own_page = snapshot.custom_page("identity_denied", app.app, default)
     if own_page:
         return page_reply(custom_answer(own_page))
     if request.where is Where.APP:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lychgate import service_tokens
+from lychgate.admin.keys import last_rotation, rotation_interval
 from lychgate.errors import LychgateError
 from lychgate.store.base import Actor, Catalogue, Clock, Edit, Kind, Store
 from lychgate.web.metrics import Metrics
@@ -30,7 +31,7 @@ class House:
 
     def tidy(self) -> None:
         """Do every chore once."""
-        for chore in (self.forget, self.clean_up, self.warn):
+        for chore in (self.forget, self.clean_up, self.warn, self.rotate):
             self._try(chore)
 
     def forget(self, now: datetime) -> None:
@@ -70,6 +71,12 @@ class House:
                     "expires_at": ends[token.id].isoformat(timespec="seconds"),
                 }
                 log.warning("service_token_expires_soon", extra={"event": event})
+
+    def rotate(self, now: datetime) -> None:
+        """Replace the signing key when its time is over, if somebody has set one."""
+        interval = rotation_interval(self.store)
+        if interval is not None and last_rotation(self.store.keys.keyring()) + interval <= now:
+            self.store.keys.rotate(now)
 
     def _try(self, chore: Callable[[datetime], None]) -> None:
         try:
