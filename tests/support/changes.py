@@ -68,6 +68,20 @@ class Changes:
         """End all that a person began, as `lychgate sessions revoke --user` does."""
         self.store.revocations.revoke_user(email, clock())
 
+    def end_sessions(self, email: str) -> None:
+        """End a person's logins one by one."""
+        for session in self.store.sessions.by_email(email):
+            self.store.revocations.revoke_session(session.nonce, clock())
+
+    def end_grants(self, email: str) -> None:
+        """End what a person allowed, as `lychgate oauth grants revoke` does."""
+        for grant in self.store.oauth.grants.list(clock(), email):
+            self.store.oauth.grants.revoke(grant.id, clock())
+
+    def revoke_client(self, id: str) -> None:
+        """Forget a client, as `lychgate oauth clients revoke` does."""
+        self.store.oauth.clients.remove(id, clock())
+
     def revoke_app(self) -> None:
         """End every token of the MCP server."""
         found = self.store.objects(Kind.APPLICATION)
