@@ -33,6 +33,9 @@ class Database:
         self.sqlite = self.url.get_backend_name() == "sqlite"
         engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
         self._engine = engine
+        self._opened: set[Any] = set()
+        event.listen(engine, "connect", lambda connection, _: self._opened.add(connection))
+        event.listen(engine, "close", lambda connection, _: self._opened.discard(connection))
         self._reads = engine if self.sqlite else _snapshots(engine)
         self._writes = engine.execution_options(**{_WRITES: True})
 
@@ -54,8 +57,11 @@ class Database:
         return {**arguments, "connect_timeout": _CONNECT, "application_name": "lychgate feed"}
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection, also those that some other thread is still reading from."""
         self._engine.dispose()
+        for connection in list(self._opened):
+            connection.close()
+        self._opened.clear()
 
 
 def insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
