@@ -152,7 +152,7 @@ def configuration(layout: Layout) -> dict[str, Any]:
         "health": {"listen": layout.health},
         "admin": {"listen": layout.admin},
         "mail": {"folder": str(layout.mail), "from": "gate@lychgate.example"},
-        "limits": {"pins_per_hour": 100},
+        "limits": {"pins_per_hour": 1000},
         "upstreams": [
             {"host": APP_HOST, "to": origin},
             *({"host": f"{name}.localhost", "to": origin} for name in NAMES),
