@@ -1,6 +1,7 @@
 """How the store talks to SQLite and PostgreSQL: connections, transactions, and their failures."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lychgate.store.base import Conflict, StoreError, StoreUnavailable
@@ -118,7 +125,8 @@ def _unknown() -> StoreError:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    _make_private(Path(url.database or ""))
+    path = Path(url.database or "")
+    _make_private(path)
     engine = create_engine(
         url,
         connect_args={"timeout": _BUSY, "isolation_level": None},
@@ -136,12 +144,44 @@ def _sqlite_engine(url: URL) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
+    _follow_file(engine, path)
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _follow_file(engine: Engine, path: Path) -> None:
+    """Use the file that has the name now: never one that was moved away, never a new empty one.
+
+    SQLite itself would go on with a file that was removed or replaced by a backup, where nobody
+    else writes any more, and would not hear of another revocation.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def only_existing(*_: object) -> None:
+        if _identity(path) is None:
+            raise sqlite3.OperationalError("the database file is not there")
+
+    @event.listens_for(engine, "connect")
+    def remember(_connection: object, record: Any) -> None:
+        record.info["file"] = _identity(path)
+
+    @event.listens_for(engine, "checkout")
+    def compare(_connection: object, record: Any, _proxy: object) -> None:
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("the database file was replaced")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_private(file: Path) -> None:

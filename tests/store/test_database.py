@@ -88,3 +88,33 @@ def test_sqlite_runs_in_wal_with_full_syncs(tmp_path: Path) -> None:
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000}
     database.close()
+
+
+def test_a_database_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) -> None:
+    folder, away = tmp_path / "store", tmp_path / "away"
+    folder.mkdir()
+    database = Database(f"sqlite:///{folder / 'lychgate.db'}")
+
+    def said() -> str:
+        with database.read() as connection:
+            return str(connection.scalar(text("SELECT word FROM notes")))
+
+    def note(word: str) -> None:
+        with database.write() as connection:
+            connection.execute(text("CREATE TABLE notes (word TEXT)"))
+            connection.execute(text("INSERT INTO notes VALUES (:word)"), {"word": word})
+
+    note("first")
+    folder.rename(away)
+    folder.mkdir()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="not there"):
+            said()
+    assert list(folder.iterdir()) == [], "an empty one in its place would be another store"
+    (folder / "lychgate.db").touch()
+    note("second")
+    assert said() == "second"
+    folder.rename(tmp_path / "second")
+    away.rename(folder)
+    assert said() == "first"
+    database.close()
