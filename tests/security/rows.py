@@ -169,6 +169,5 @@ ROWS: Mapping[str, str] = {
 WAITS: Mapping[str, str] = {
     **dict.fromkeys((f"O{number:02}" for number in range(1, 25)), "managed OAuth"),
     "D03": "managed OAuth",
-    **dict.fromkeys((f"A{number:02}" for number in range(1, 9)), "administration API"),
 }
 """Rows without a test yet, each with the feature it comes with."""
