@@ -14,6 +14,7 @@ from lychgate.admin.refusals import (
     does_not_compile,
     invalid,
     not_found,
+    unavailable,
 )
 from lychgate.core.snapshot import Snapshot
 from lychgate.errors import InvalidConfiguration
@@ -130,7 +131,7 @@ class Office:
         """The snapshot in force."""
         current = self.feed.current()
         if current is None:
-            raise not_found()
+            raise unavailable()
         return current
 
     def change(self, call: Call, plan: Plan) -> None:
