@@ -24,6 +24,8 @@ _SHORTEST = timedelta(seconds=30)
 _USUAL = timedelta(minutes=5)
 _LONGEST = timedelta(hours=24)
 _MOST = 1000
+AT_ONCE = 6
+"""Documents fetched at a time: their servers may be as slow as they like, logins may not wait."""
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=([0-9]{1,9})(?:[,\s]|$)")
 _SECRETS = ("client_secret", "client_secret_expires_at")
 
@@ -46,8 +48,9 @@ class _Kept:
 class Documents:
     """Fetches metadata documents and remembers them; shared between threads."""
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, most: int = _MOST, at_once: int = AT_ONCE) -> None:
         self._lock = threading.Lock()
+        self._fetching = threading.BoundedSemaphore(at_once)
         self._kept: dict[str, _Kept] = {}
         self._most = most
 
@@ -56,11 +59,19 @@ class Documents:
         with self._lock:
             kept = self._kept.get(url)
         if kept is None or kept.until <= now:
-            kept = self._fetch(url, outbound, now)
+            kept = self._fetch_in_turn(url, outbound, now)
             self._keep(url, kept, now)
         if isinstance(kept.client, str):
             raise InvalidClient(kept.client)
         return kept.client
+
+    def _fetch_in_turn(self, url: str, outbound: Outbound, now: datetime) -> _Kept:
+        if not self._fetching.acquire(blocking=False):
+            raise InvalidClient("too many metadata documents are being fetched; try again")
+        try:
+            return self._fetch(url, outbound, now)
+        finally:
+            self._fetching.release()
 
     def _fetch(self, url: str, outbound: Outbound, now: datetime) -> _Kept:
         call = Call(

@@ -38,6 +38,11 @@ class RedirectUri:
         return self.host == _LOCALHOST or self.host in _LOOPBACK
 
     @property
+    def claimed(self) -> bool:
+        """Whether it leads to a server of somebody's own, not to a program on the machine."""
+        return self.scheme in _WEB and not self.local
+
+    @property
     def shown(self) -> str:
         """What a person is told about where it leads."""
         if self.scheme not in _WEB:

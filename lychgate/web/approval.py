@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from lychgate.core.snapshot import CompiledApp, Snapshot
-from lychgate.core.urls import PREFIX, app_origin, encode, safe_return
+from lychgate.core.urls import PREFIX, app_origin, canonical_host, encode, safe_return
 from lychgate.pages import (
     APPROVAL_CHOICES,
     ApprovalPage,
@@ -67,7 +67,8 @@ def _application_url(request: WebRequest, snapshot: Snapshot, approval: Approval
     host, path = request.param("host"), safe_return(request.param("path"))
     if not host and path.startswith((AUTHORIZATION + "?", DEVICE + "?")):
         return snapshot.team.url + path
-    route = owner(snapshot, host, path)
+    # A star of a destination's host stands for any text: only a host may become a link.
+    route = owner(snapshot, host, path) if canonical_host(host) == host else None
     if route is None or route.app.app.id != approval.app:
         return snapshot.team.url + "/"
     return app_origin(snapshot.team, host) + path

@@ -174,7 +174,9 @@ def test_an_application_may_do_without_the_question(front: str, browser: Browser
     waiting = Waiting(client)
     done = browser.get(opened)
     assert "<p data-close" in done.text
-    assert claims_of(waiting.done()["app_token"])["email"] == ALICE
+    tokens = waiting.done()
+    assert claims_of(tokens["app_token"])["email"] == ALICE
+    assert set(tokens) == {"app_token"}  # the link alone never brings the team session
 
 
 def test_other_sites_cannot_fetch_the_hand_over(front: str, browser: Browser) -> None:

@@ -1,6 +1,8 @@
 """Clients known by a metadata document: what is fetched, believed, and remembered."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from lychgate.oauth.documents import LIMIT, Documents, is_document_url
 from lychgate.oauth.errors import InvalidClient
-from lychgate.outbound import Outbound
+from lychgate.outbound import Call, NoAnswer, Outbound, Why
 from tests.oauth.documents import DocumentServer, document_server
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -145,6 +147,36 @@ def test_what_is_remembered_is_bounded(served: Served) -> None:
     asked = server.asked
     documents.client(base + "c", outbound, NOW)
     assert server.asked == asked
+
+
+class Slow(Outbound):
+    """An outside that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on = threading.Semaphore(0), threading.Event()
+
+    def send(self, call: Call) -> NoAnswer:
+        """Wait."""
+        self.asked.release()
+        self.go_on.wait(10)
+        return NoAnswer(Why.TIMEOUT, "slow")
+
+
+def test_r04_slow_documents_do_not_take_every_thread() -> None:
+    documents, outbound = Documents(at_once=2), Slow()
+
+    def ask(name: str) -> str:
+        with pytest.raises(InvalidClient) as error:
+            documents.client(f"https://client.example/{name}", outbound, NOW)
+        return error.value.message
+
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(ask, name) for name in ("a", "b")]
+        assert all(outbound.asked.acquire(timeout=5) for _ in waiting)
+        assert "too many" in ask("c")
+        outbound.go_on.set()
+        assert all("cannot be fetched" in one.result(5) for one in waiting)
+    assert "cannot be fetched" in ask("c")
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/client.json", "https://localhost/client.json"])

@@ -54,7 +54,7 @@ APPROVAL = (
   applications:
     - name: Vault
       type: self_hosted
-      destinations: [{type: public, uri: vault.example.com}]
+      destinations: [{type: public, uri: vault.example.com}, {type: public, uri: "*.example.com"}]
       policies:
         - name: staff
           decision: allow
@@ -138,6 +138,9 @@ def test_temporary_authentication_needs_every_group_and_ends(tmp_path: Path) -> 
         assert "may enter now" in _approve(installation, "lead@example.org", link)
         approved = browser.get(str(waiting.url))
         assert f"{VAULT}/x?y=z" in approved.text.replace("&amp;", "&")
+        # A star of the destination covers any text: no link to another server may come of it.
+        evil = browser.get(str(waiting.url).replace("vault.example", "3221225985%2Fvault.example"))
+        assert evil.status_code == 200 and "3221225985" not in evil.text.partition("<body")[2]
         installation.clock.advance(600)
         assert browser.get(f"{VAULT}/x?y=z").json()["path"] == "/x?y=z"
         token = browser.cookie("CF_Authorization", "vault.example.com") or ""

@@ -48,8 +48,9 @@ class _Case:
 
     @property
     def asks_always(self) -> bool:
-        """Whether any program on the visitor's own machine could pass for this client."""
-        return self.wish.client.localhost_only or self.wish.redirect.local
+        """Whether any program on the visitor's own machine could pass for this client (RFC 8252
+        8.6): a port of it and a scheme belong to whoever takes them first."""
+        return self.wish.client.localhost_only or not self.wish.redirect.claimed
 
 
 def authorization(request: WebRequest, services: Services) -> Reply:
@@ -201,6 +202,8 @@ def answer_consent(request: WebRequest, services: Services) -> Reply:
     opened = _opened(request, services, Use.CONSENT, request.field("consent"))
     snapshot = services.newest()
     session = team_session(request, services, snapshot)
+    if "q" not in opened.payload:
+        raise InvalidSession("this is the page of a device, not of a client")
     if session is None or session.nonce != opened.payload["n"]:
         raise InvalidSession("somebody else has signed in since this page was opened")
     wish = _wish_again(request, services, opened)

@@ -17,7 +17,7 @@ from lychgate.web.csrf import refuse_other_sites
 from lychgate.web.errors import InvalidSession
 from lychgate.web.html import html
 from lychgate.web.oauth.authorization import note_grant
-from lychgate.web.oauth.devicegrant import read_user_code
+from lychgate.web.oauth.devicegrant import offers_device_flow, read_user_code
 from lychgate.web.oauth.judging import judge_of, managed
 from lychgate.web.oauth.paths import DEVICE, DEVICE_CONSENT
 from lychgate.web.people import team_session
@@ -81,8 +81,7 @@ def _find(services: Services, snapshot: Snapshot, code: str) -> _Waiting | None:
     now = services.clock()
     found = services.store.oauth.devices.by_user_code(digest(code), now)
     app = snapshot.apps.get(found.app) if found else None
-    rule = app.app.oauth if app else None
-    if found is None or app is None or rule is None or not rule.device_flow:
+    if found is None or app is None or not offers_device_flow(app):
         return None
     client = services.store.oauth.clients.get(found.client, now)
     name = client.metadata.get("client_name", "") if client else ""

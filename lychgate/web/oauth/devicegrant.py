@@ -66,8 +66,14 @@ def device_authorization(request: WebRequest, services: Services) -> Reply:
     return document(200, answer)
 
 
+def offers_device_flow(app: CompiledApp) -> bool:
+    """Whether machines may ask for an application: every client there is registered itself."""
+    rule = app.app.oauth
+    return rule is not None and rule.device_flow and rule.registration
+
+
 def _check_on_offer(app: CompiledApp, client: KnownClient) -> None:
-    if app.app.oauth is None or not app.app.oauth.device_flow:
+    if not offers_device_flow(app):
         raise UnauthorizedClient("this application does not offer the device flow")
     if DEVICE_GRANT not in client.grant_types and CODE_GRANT not in client.grant_types:
         raise UnauthorizedClient("this client did not register for the device flow")

@@ -1,6 +1,7 @@
 """The question whether a command line may have a session, and the hand-over when it may."""
 
 import json
+from dataclasses import replace
 
 from lychgate.core.admit import Admitted
 from lychgate.core.session import org_claims
@@ -34,7 +35,9 @@ def terminal_form(request: WebRequest, services: Services) -> Reply:
         raise NotFound("this application does not exist any more")
     if app.app.skip_interstitial and request.method == "GET":
         refuse_hidden_requests(request)
-        return _hand_over(request, services, opened, visit.terminal)
+        # An application may give its own session to whoever opens a link, never the one that
+        # opens all the others.
+        return _hand_over(request, services, opened, replace(visit.terminal, org_token=False))
     form = Form(CLI, (("entrance", text),))
     everywhere = visit.terminal.org_token
     return html(services, TerminalPage(form, app.app.name, visit.host, session.email, everywhere))

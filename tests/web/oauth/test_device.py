@@ -7,9 +7,9 @@ import pytest
 from httpx2 import Response
 
 from lychgate.core.metadata import DEVICE_GRANT
-from lychgate.web.oauth.paths import DEVICE, DEVICE_AUTHORIZATION, TOKEN
+from lychgate.web.oauth.paths import CONSENT, DEVICE, DEVICE_AUTHORIZATION, TOKEN
 from tests.web.installation import TEAM, Browser, Installation, Shown
-from tests.web.oauth.flow import OTHER, TOOLS, Agent, error_of, register
+from tests.web.oauth.flow import CONFIG, OTHER, TOOLS, Agent, error_of, register
 
 
 @pytest.fixture
@@ -116,8 +116,6 @@ def test_guesses_at_codes_are_limited(installation: Installation, browser: Brows
 def test_somebody_the_policies_refuse_cannot_allow_a_device(agent: Agent, browser: Browser) -> None:
     told = begin(agent)
     logged_in(agent, browser)
-    from tests.web.oauth.flow import CONFIG
-
     start = CONFIG.index("name: all staff")
     changed = CONFIG[:start] + CONFIG[start:].replace(
         "email_domain: {domain: example.com}", "email: {email: bob@example.com}", 1
@@ -134,3 +132,26 @@ def test_the_metadata_offers_it_where_an_application_does(shared: Installation) 
     document = program(shared).get("/.well-known/oauth-authorization-server").json()
     assert document["device_authorization_endpoint"] == TEAM + DEVICE_AUTHORIZATION
     assert DEVICE_GRANT in document["grant_types_supported"]
+
+
+def test_the_page_of_a_device_is_no_consent_of_a_client(agent: Agent, browser: Browser) -> None:
+    told = begin(agent)
+    page = logged_in(agent, browser).get(told["verification_uri_complete"])
+    consent = browser.submit(page, {"user_code": told["user_code"]})
+    sealed = re.search(r'name="consent" value="([^"]+)"', consent.text)
+    assert sealed
+    fields = {"consent": sealed[1], "decision": "allow"}
+    answer = browser.http.post(TEAM + CONSENT, data=fields)
+    assert answer.status_code == 400
+
+
+def test_an_application_closed_to_registered_clients_is_closed_to_their_devices(
+    agent: Agent, browser: Browser
+) -> None:
+    told = begin(agent)
+    closed = CONFIG.replace("allow_any_on_localhost: false", "enabled: false")
+    agent.installation.configure(closed)
+    refused = agent.post(DEVICE_AUTHORIZATION, resource=OTHER)
+    assert error_of(refused) == "400 unauthorized_client"
+    page = logged_in(agent, browser).get(told["verification_uri_complete"])
+    assert "No device waits" in browser.submit(page, {"user_code": told["user_code"]}).text

@@ -116,6 +116,9 @@ def test_a_web_client_is_remembered_and_a_local_one_is_asked_again(
     local = register(installation)
     assert local.code(browser)
     assert "Allow" in browser.get(local.url()).text
+    scheme = register(installation, redirect_uris=["cursor://tools/callback"])
+    assert scheme.code(browser)
+    assert "Any program there" in browser.get(scheme.url()).text
 
 
 def test_a_private_scheme_gets_its_answer(installation: Installation, browser: Browser) -> None:
