@@ -65,7 +65,6 @@ export async function serve(provider, connect, finish, isLogin) {
         if (callback.searchParams.get('error')) throw new Error(callback.searchParams.get('error'))
         if (callback.searchParams.get('state') !== provider.state()) throw new Error('state')
         provider.logins++
-        delete provider.saved.tokens
         await finish(callback)
         return once(command.call)
       })
@@ -75,7 +74,7 @@ export async function serve(provider, connect, finish, isLogin) {
       say({ error: `${error.name}: ${error.message}` })
     }
   }
-  await client?.close()
+  process.exit(0) // streams of clients that were given up may still be open
 
   async function once(name) {
     client ??= await connect()
