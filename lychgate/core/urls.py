@@ -20,7 +20,9 @@ BINDING_COOKIE = "CF_Binding"
 DEVICE_COOKIE = "CF_Device"
 RESERVED_COOKIES = frozenset({AUTH_COOKIE, SESSION_COOKIE, APP_SESSION_COOKIE, BINDING_COOKIE})
 """Cookies an origin may not set."""
-_LOOSE = re.compile(rf"(?:^|[\s,\"'=])(?:{'|'.join(sorted(RESERVED_COOKIES))})[\s\"']*(?:=|$)")
+# PHP reads a dot, a blank and a bracket in a name as an underscore.
+_LOOSE_NAMES = "|".join(sorted(RESERVED_COOKIES)).replace("_", r"[_. \[]")
+_LOOSE = re.compile(rf"(?:^|[\s,\"'=])(?:{_LOOSE_NAMES})[\s\"']*(?:=|$)")
 
 ASSERTION = "cf-access-jwt-assertion"
 USER_EMAIL = "cf-access-authenticated-user-email"

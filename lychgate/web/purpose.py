@@ -1,5 +1,8 @@
 """Why somebody enters, as they answer it: kept, or sent on to those who approve."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from lychgate.core.admit import NeedsApproval, NeedsPurpose
 from lychgate.core.model import ApprovalGroup
 from lychgate.core.snapshot import CompiledApp, Snapshot
@@ -20,6 +23,8 @@ from lychgate.web.sealed import Entrance, Use, Visit, open_sealed
 from lychgate.web.services import Services
 
 _LONGEST = 1000
+_FRESH = timedelta(minutes=10)
+"""How long after a login the answer still belongs to it, where each visit asks for a login."""
 
 
 def answer_purpose(request: WebRequest, services: Services) -> Reply:
@@ -53,7 +58,9 @@ def _open(request: WebRequest, services: Services, snapshot: Snapshot) -> tuple[
     entrance = Entrance.unpack(opened.payload)
     if entrance.session != session.nonce:
         raise InvalidSession("somebody else has signed in since this form was opened")
-    return entrance, session
+    # The form stays good for a day, and can be sent again; a login is fresh for a moment.
+    just_now = services.clock() <= session.created_at + _FRESH
+    return replace(entrance, fresh=entrance.fresh and just_now), session
 
 
 def _note(

@@ -114,6 +114,20 @@ def test_purpose_form_of_another_browser_or_person_is_refused(tmp_path: Path) ->
         assert mine.submit(asked, {"purpose": "x"}).status_code == 400
 
 
+def test_an_old_purpose_form_is_no_fresh_login(tmp_path: Path) -> None:
+    each_time = PURPOSE.replace(
+        "purpose_justification_required",
+        "session_duration: 0s\n          purpose_justification_required",
+    )
+    with Installation(tmp_path, each_time) as installation:
+        browser = installation.browser()
+        asked = browser.log_in(f"{VAULT}/x")
+        assert browser.submit(asked, {"purpose": "T-1"}).json()["path"] == "/x"
+        installation.clock.advance(3600)
+        again = browser.submit(asked, {"purpose": "T-2"})
+        assert 'name="email"' in again.text
+
+
 def _approve(installation: Installation, who: str, link: str, **fields: str) -> str:
     approver = installation.browser("198.51.100.8")
     login = approver.get(link)
