@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from lychgate.core.model import ManagedOAuth
-from lychgate.core.urls import canonical_host
+from lychgate.core.snapshot import Snapshot
+from lychgate.core.urls import app_origin, canonical_host
 
 LONGEST = 2048
 _SHAPE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
@@ -107,6 +108,15 @@ def _fits(uri: RedirectUri, entry: str) -> bool:
 
 def _origin(uri: RedirectUri) -> tuple[str, str, int]:
     return uri.scheme, uri.host, uri.port
+
+
+def leads_to_us(uri: RedirectUri, snapshot: Snapshot) -> bool:
+    """Whether a code would end at the team domain or at one of our applications."""
+    ours = [snapshot.team.url]
+    if uri.host and snapshot.routes.knows_host(uri.host):
+        ours.append(app_origin(snapshot.team, uri.host))
+    read = filter(None, map(read_redirect, ours))
+    return any(_origin(uri) == _origin(one) for one in read)
 
 
 def registered(text: str, uris: Iterable[str]) -> RedirectUri | None:

@@ -19,7 +19,7 @@ from lychgate.oauth.errors import (
     UnsupportedResponseType,
 )
 from lychgate.oauth.pkce import is_challenge
-from lychgate.oauth.redirects import RedirectUri, allowed, registered
+from lychgate.oauth.redirects import RedirectUri, allowed, leads_to_us, registered
 from lychgate.oauth.resources import application_of
 from lychgate.web.errors import BadRequest
 from lychgate.web.oauth.form import Form, once
@@ -82,7 +82,7 @@ def read_wish(request: WebRequest, services: Services, fields: Iterable[tuple[st
     client = _client(request, services, given.one("client_id"))
     text = given.one("redirect_uri") or _only(client)
     redirect = registered(text, client.redirect_uris)
-    if redirect is None:
+    if redirect is None or leads_to_us(redirect, services.newest()):
         raise BadRequest("this client may not send you on to the address it asks for")
     return Wish(client, redirect, pairs)
 

@@ -291,3 +291,13 @@ def test_a_grant_is_written_down(agent: Agent, browser: Browser) -> None:
 def test_the_address_answers_get_alone(shared: Installation) -> None:
     posted: Shown = shared.browser().http.post(TEAM + AUTHORIZATION)
     assert posted.status_code == 405
+
+
+@pytest.mark.parametrize("origin", [TEAM, "https://plain.example.com"])
+def test_o03_no_code_goes_to_a_host_of_ours(
+    installation: Installation, browser: Browser, origin: str
+) -> None:
+    installation.configure(CONFIG.replace("https://ok.example/cb/*", f"{origin}/*"))
+    client = register(installation, redirect_uris=[f"{origin}/cb"])
+    answer = browser.step(client.url())
+    assert answer.status_code == 400 and "location" not in answer.headers
