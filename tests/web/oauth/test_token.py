@@ -245,15 +245,34 @@ def test_o13_a_token_is_good_for_one_thing(agent: Agent, browser: Browser) -> No
     assert error_of(agent.refresh(refresh_token=refresh[:-1])) == GRANT
 
 
-@pytest.mark.parametrize("resource", [None, OTHER, TOOLS + "/#part", "https://evil.example"])
+@pytest.mark.parametrize("resource", [OTHER, TOOLS + "/#part", "https://evil.example"])
 def test_o14_the_resource_must_be_the_granted_one(
-    agent: Agent, browser: Browser, resource: str | None
+    agent: Agent, browser: Browser, resource: str
 ) -> None:
     code = agent.code(browser)
     assert error_of(agent.redeem(code, resource=resource)) == "400 invalid_target"
     assert agent.redeem(code).status_code == 200
     assert error_of(agent.refresh(resource=resource)) == "400 invalid_target"
     assert agent.refresh(resource=TOOLS + "/").status_code == 200
+
+
+def test_o14_a_resource_that_is_missing_is_the_granted_one(agent: Agent, browser: Browser) -> None:
+    assert agent.redeem(agent.code(browser), resource=None).status_code == 200
+    assert agent.call().status_code == 200
+    assert agent.refresh(resource=None).status_code == 200
+    assert agent.call().status_code == 200
+
+
+def test_o14_a_resource_is_named_once(agent: Agent, browser: Browser) -> None:
+    agent.log_in(browser)
+    twice = {
+        "grant_type": "refresh_token",
+        "refresh_token": agent.tokens["refresh_token"],
+        "client_id": agent.id,
+        "resource": [agent.resource, agent.resource],
+    }
+    answer = agent.http.post(TOKEN, data=twice)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
 
 def test_o15_a_token_comes_in_one_header_only(agent: Agent, browser: Browser) -> None:
