@@ -32,7 +32,10 @@ _LONGEST_TEXT = 200
 _LONGEST_LINK = 2048
 _TEXTS = ("client_name", "software_id", "software_version", "application_type")
 _LINKS = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
-_DISGUISE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_DISGUISE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True, slots=True)

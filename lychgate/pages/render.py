@@ -87,7 +87,8 @@ def dressed(
     html = _template(name, folder).render(page=page, look=look, dress=dress, script=script)
     target = getattr(page, "form_target", "")
     headers = page_headers(dress.style_hash, (dress.logo_origin, *images), script, target)
-    return Page(status, headers, html.encode())
+    # JSON from anywhere can hold half a character, which has no encoding.
+    return Page(status, headers, html.encode(errors="replace"))
 
 
 def custom_answer(html: str, status: int = 403) -> Page:

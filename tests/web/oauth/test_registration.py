@@ -1,5 +1,6 @@
 """Registration: open to all, so it believes nothing, keeps little, and is limited."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,16 @@ def test_without_an_application_that_takes_clients_there_is_no_registration(
         document = http.get("/.well-known/oauth-authorization-server").json()
         assert "registration_endpoint" not in document
         assert "client_id_metadata_document_supported" not in document
+
+
+def test_o16_half_a_character_in_a_name_breaks_no_page(
+    installation: Installation, browser: Browser
+) -> None:
+    agent = register(installation)
+    agent.code(browser)
+    about = json.dumps({"redirect_uris": [CALLBACK], "client_name": "x\ud83dy"})
+    kind = {"content-type": "application/json"}
+    told = agent.http.post(REGISTRATION, content=about, headers=kind).json()
+    agent.id = told["client_id"]
+    assert told["client_name"] == "x y"
+    assert "Allow <q><bdi>x y</bdi>" in browser.get(agent.url()).text
