@@ -325,6 +325,7 @@ class Catalogue:
         self.file.write_text(text)
         apply(load(self.file, {}), self.store)
         assert self.feed.wait_for(self.store.revision())
+        time.sleep(1)  # within which every other process hears of it
         next_second()
 
 
