@@ -8,13 +8,11 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from lychgate.admin.credentials import is_good, new_token
 from lychgate.admin.scopes import SCOPES
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.durations import parse_duration
 from lychgate.core.urls import canonical_email
@@ -78,10 +76,8 @@ def list_tokens(
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    table = Table("name", "id", "state", "ends", "last used", "permissions")
-    for row in rows:
-        table.add_row(*(escape(row[column]) for column in _COLUMNS))
-    Console().print(table)
+    heads = ("name", "id", "state", "ends", "last used", "permissions")
+    show(heads, [[row[column] for column in _COLUMNS] for row in rows], {"id"})
 
 
 _COLUMNS = ("name", "id", "state", "expires_at", "last_used_at", "scopes")

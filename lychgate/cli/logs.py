@@ -7,12 +7,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from lychgate.api.base import parse_time
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.durations import parse_duration
 from lychgate.errors import LychgateError
@@ -94,7 +92,7 @@ def _members(event: AuditEvent) -> dict[str, Any]:
 
 
 def _show(found: Sequence[AuditEvent], names: dict[str, str]) -> None:
-    table = Table("time", "action", "who", "application", "allowed", "reason", "request")
+    rows = []
     for one in found:
         details = one.details
         who = one.email or one.actor or details.get("common_name") or one.ip
@@ -103,12 +101,6 @@ def _show(found: Sequence[AuditEvent], names: dict[str, str]) -> None:
         reason = " ".join(filter(None, (one.reason, str(details.get("detail") or ""))))
         at = f"{one.at:%Y-%m-%d %H:%M:%S}"
         cells = (at, one.action, str(who), what, verdict, reason, one.request_id)
-        table.add_row(*map(_plain, cells))
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    """What visitors sent must not write on the terminal by itself."""
-    return escape(
-        "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-    )
+        rows.append(cells)
+    heads = ("time", "action", "who", "application", "allowed", "reason", "request")
+    show(heads, rows, {"request"})

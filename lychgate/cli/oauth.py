@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.errors import LychgateError
 from lychgate.store.base import Actor, AuditEvent, Kind, Store
@@ -20,23 +19,18 @@ app.add_typer(grants, name="grants")
 _ACTOR = Actor("command line", "cli")
 
 
-def _id(name: str) -> Column:
-    """A column whose values are typed in again, so they are never cut."""
-    return Column(name, no_wrap=True, min_width=32)
-
-
 @clients.command("list")
 def list_clients(config: Config = DEFAULT) -> None:
     """List registered clients, newest first."""
     with opened(config) as (_, store):
         found = store.oauth.clients.list(clock())
-    table = Table(_id("client"), "name", "goes back to", "registered", "last used")
+    rows = []
     for one in found:
         used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never"
         uris = "\n".join(one.metadata["redirect_uris"])
         name = one.metadata.get("client_name", "")
-        table.add_row(one.id, name, uris, f"{one.created_at:%Y-%m-%d %H:%M}", used)
-    Console().print(table)
+        rows.append((one.id, name, uris, f"{one.created_at:%Y-%m-%d %H:%M}", used))
+    show(("client", "name", "goes back to", "registered", "last used"), rows, {"client"})
 
 
 @clients.command("revoke")
@@ -61,11 +55,12 @@ def list_grants(
     with opened(config) as (_, store):
         found = store.oauth.grants.list(clock(), email.lower(), client)
         names = {one.id: str(one.body.get("name", "")) for one in store.objects(Kind.APPLICATION)}
-    table = Table(_id("grant"), "email", "client", "application", "since", "until")
+    rows = []
     for one in found:
         since, until = f"{one.created_at:%Y-%m-%d %H:%M}", f"{one.expires_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.id, one.email, one.client, names.get(one.app, one.app), since, until)
-    Console().print(table)
+        rows.append((one.id, one.email, one.client, names.get(one.app, one.app), since, until))
+    heads = ("grant", "email", "client", "application", "since", "until")
+    show(heads, rows, {"grant"})
 
 
 @grants.command("revoke")

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.model import AppId
 from lychgate.errors import LychgateError
@@ -24,11 +23,11 @@ def list_sessions(
     """List logins, newest first."""
     with opened(config) as (_, store):
         found = store.sessions.live() if email is None else store.sessions.by_email(email)
-    table = Table("session", "email", "provider", "from", "since", "until")
+    rows = []
     for one in found:
         since, until = f"{one.created_at:%Y-%m-%d %H:%M}", f"{one.expires_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.nonce, one.email, one.identity.idp_type, one.ip, since, until)
-    Console().print(table)
+        rows.append((one.nonce, one.email, one.identity.idp_type, one.ip, since, until))
+    show(("session", "email", "provider", "from", "since", "until"), rows, {"session"})
 
 
 @sessions.command("revoke")
@@ -46,6 +45,10 @@ def revoke_session(
     with opened(config) as (_, store):
         now = clock()
         if session is not None:
+            if store.sessions.not_ended(session) is None:
+                raise LychgateError(
+                    f"there is no login `{session}`", "see `lychgate sessions list`"
+                )
             store.revocations.revoke_session(session, now)
         elif user is not None:
             store.revocations.revoke_user(user, now)
@@ -67,11 +70,11 @@ def list_users(
     """List people who have logged in."""
     with opened(config) as (_, store):
         found = store.users.list(search)
-    table = Table("id", "email", "name", "last login")
+    rows = []
     for one in found:
         last = f"{one.last_login_at:%Y-%m-%d %H:%M}" if one.last_login_at else "never"
-        table.add_row(one.id, one.email, one.name, last)
-    Console().print(table)
+        rows.append((one.id, one.email, one.name, last))
+    show(("id", "email", "name", "last login"), rows, {"id", "email"})
 
 
 @users.command("remove")

@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from lychgate import service_tokens as life
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.durations import parse_duration
 from lychgate.core.model import TokenId
@@ -68,10 +66,8 @@ def list_tokens(config: Config = DEFAULT, as_json: Json = False) -> None:
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    table = Table("name", "id", "client id", "state", "ends", "last used")
-    for row in rows:
-        table.add_row(*(escape(str(row[name])) for name in _COLUMNS))
-    Console().print(table)
+    heads = ("name", "id", "client id", "state", "ends", "last used")
+    show(heads, [[row[name] for name in _COLUMNS] for row in rows], {"name", "client id"})
 
 
 _COLUMNS = ("name", "id", "client_id", "state", "expires_at", "last_seen_at")

@@ -1,10 +1,9 @@
 """`lychgate keys`: list and rotate the signing keys."""
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.keys import OVERLAP, Keyring, SigningKey
 
@@ -27,10 +26,11 @@ def rotate(config: Config = DEFAULT) -> None:
 
 def _show(keyring: Keyring) -> None:
     now = clock()
-    table = Table("key", "made", "state")
-    for key in keyring.signing:
-        table.add_row(key.kid, f"{key.created_at:%Y-%m-%d %H:%M}", _state(key, keyring))
-    Console().print(table)
+    rows = [
+        (key.kid, f"{key.created_at:%Y-%m-%d %H:%M}", _state(key, keyring))
+        for key in keyring.signing
+    ]
+    show(("key", "made", "state"), rows, {"key"})
     typer.echo(f"signing now: {keyring.current(now).kid}")
 
 

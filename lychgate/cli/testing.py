@@ -3,10 +3,9 @@
 import secrets
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from lychgate.cli.options import DEFAULT, Config, opened
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.model import IdpId
 from lychgate.errors import LychgateError
@@ -20,10 +19,8 @@ def list_providers(config: Config = DEFAULT) -> None:
     """List the identity providers."""
     with opened(config) as (_, store):
         found = store.objects(Kind.IDP)
-    table = Table("name", "type", "id")
-    for one in found:
-        table.add_row(str(one.body.get("name")), str(one.body.get("type")), one.id)
-    Console().print(table)
+    rows = [(one.body.get("name"), one.body.get("type"), one.id) for one in found]
+    show(("name", "type", "id"), rows, {"name", "id"})
 
 
 @app.command()
