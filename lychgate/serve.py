@@ -10,9 +10,17 @@ from types import FrameType
 from lychgate.config import load
 from lychgate.config.edits import apply
 from lychgate.config.watch import Watch
+from lychgate.errors import LychgateError
 from lychgate.processes import Processes, accepts, python
 from lychgate.runtime import connect
 from lychgate.settings import Settings
+
+
+class AddressInUse(LychgateError):
+    """Something listens already where a server is to listen."""
+
+    code = "address_in_use"
+
 
 log = logging.getLogger("lychgate.serve")
 
@@ -47,6 +55,7 @@ def start_servers(
     logs: Path | None = None,
 ) -> None:
     """Start companion app and decision server, and wait until both answer."""
+    _refuse_taken(settings, decide=decide)
     processes.start(
         "companion",
         python("lychgate.web", "--config", str(config)),
@@ -64,6 +73,16 @@ def start_servers(
             processes.wait_for("decision server", _accepting(endpoint))
     processes.wait_for("companion", _accepting(settings.companion.listen))
     processes.wait_for("companion", _accepting(settings.admin.listen))
+
+
+def _refuse_taken(settings: Settings, *, decide: bool) -> None:
+    # Two that share an address would each take the other for their own child.
+    ours = [settings.companion.listen, settings.admin.listen, settings.health.listen]
+    if decide:
+        ours += [*settings.extauthz.endpoints, settings.extauthz.metrics]
+    for address in filter(None, ours):
+        if accepts(address):
+            raise AddressInUse(f"`{address}` is in use", "is another `lychgate serve` running?")
 
 
 def _accepting(address: str) -> Callable[[], bool]:
