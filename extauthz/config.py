@@ -7,7 +7,7 @@ from pathlib import Path
 
 from extauthz.layout import Certificates, layout_of, render
 from lychgate.config import load
-from lychgate.errors import LychgateError
+from lychgate.errors import InvalidConfiguration, LychgateError
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,7 +35,9 @@ def main() -> None:
     """Print the configuration."""
     options = _arguments()
     if bool(options.certificate) != bool(options.key):
-        raise SystemExit("--certificate and --key go together")
+        raise SystemExit("error --certificate and --key go together")
+    if options.trusted_hops < 0:
+        raise SystemExit("error --trusted-hops cannot be below 0")
     try:
         layout = replace(
             layout_of(load(options.config).settings, options.listen),
@@ -47,10 +49,11 @@ def main() -> None:
             admin=options.admin,
         )
         sys.stdout.write(render(layout))
+    except InvalidConfiguration as error:
+        raise SystemExit("\n".join(f"error {problem}" for problem in error.problems)) from None
     except LychgateError as error:
-        raise SystemExit(
-            f"error: {error.message}{f' ({error.hint})' if error.hint else ''}"
-        ) from None
+        hint = f"\n{error.hint}" if error.hint else ""
+        raise SystemExit(f"error {error.message}{hint}") from None
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Says how a request would be decided and why, rule by rule, without anybody having to send it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,7 @@ _MEMBERS = frozenset(
         "certificate",
     }
 )
+_COUNTRY = re.compile(r"[A-Za-z][A-Za-z0-9]")
 _IDENTITY = frozenset({"email", "idp", "groups", "amr", "oidc_fields"})
 
 
@@ -118,6 +120,8 @@ def _request(line: Mapping[str, Any], country_of: CountryOf) -> Request:
     if ip is not None and client is None:
         raise Unreadable(f"`{ip}` is not an IP address")
     country = _text(line, "country")
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise Unreadable(f"`{country}` is not the code of a country", "two letters, such as `PT`")
     return Request(
         id="explain",
         method=_text(line, "method") or "GET",
@@ -156,7 +160,8 @@ def _headers(value: object) -> Mapping[str, tuple[str, ...]]:
 def _certificate(value: object) -> ClientCertificate | None:
     if value is None:
         return None
-    name = value.get("common_name", "") if isinstance(value, dict) else None
+    known = isinstance(value, dict) and set(value) <= {"common_name", "valid"}
+    name = value.get("common_name", "") if isinstance(value, dict) and known else None
     valid = value.get("valid", True) if isinstance(value, dict) else None
     if not isinstance(name, str) or not isinstance(valid, bool):
         raise Unreadable('`certificate` is {"common_name": text, "valid": true or false}')

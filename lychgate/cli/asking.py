@@ -45,11 +45,13 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
     """Say how a request would be decided: every policy and rule, what it saw, what it said."""
+    if (url is None) == (requests is None):
+        raise LychgateError("say what is asked for", "lychgate explain URL, or --requests FILE")
+    if who is None and (idp is not None or groups):
+        raise LychgateError("a provider and groups are somebody's", "say whose, with --as EMAIL")
     snapshot, countries = _installation(config)
     if requests is not None:
         raise typer.Exit(_judge_file(requests, snapshot, countries))
-    if url is None:
-        raise LychgateError("no URL given", "lychgate explain URL, or --requests FILE")
     line: dict[str, Any] = {"url": url, "method": method, "ip": ip, "country": country}
     line |= {"service_token": service_token, "linked_app": linked_app}
     if who is not None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lychgate.cli.options import DEFAULT, Config
+from lychgate.config import load_text
 from lychgate.config import validate as check
 from lychgate.config.jsonschema import json_schema
 from lychgate.errors import LychgateError
@@ -60,7 +61,8 @@ def init(
     ] = "https://login.example.com",
 ) -> None:
     """Write a configuration file to start from."""
-    text = _TEMPLATE.format(name=json.dumps(name), url=json.dumps(url))
+    text = _TEMPLATE.format(name=_quoted(name), url=_quoted(url))
+    load_text(text.encode(), config, {})
     try:
         with config.open("x") as file:
             file.write(text)
@@ -69,6 +71,12 @@ def init(
     except OSError as error:
         raise LychgateError(f"`{config}` cannot be written: {error.strerror}") from None
     typer.echo(f"wrote {config}; next: edit it, then `lychgate validate` and `lychgate serve`")
+
+
+def _quoted(text: str) -> str:
+    if not text.isprintable():
+        raise LychgateError("a name and a URL are one line of plain text")
+    return json.dumps(text, ensure_ascii=False)
 
 
 def validate(config: Config = DEFAULT) -> None:
