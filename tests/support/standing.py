@@ -129,7 +129,6 @@ def _configuration(
         "extauthz": {"listen": [f"unix:{folder / 'decision.sock'}"]},
         "health": {"listen": f"127.0.0.1:{free_port()}"},
         "admin": {"listen": f"127.0.0.1:{free_port()}"},
-        "admin": {"listen": f"127.0.0.1:{free_port()}"},
         "mail": {"folder": "mail"},
         "log": {"format": "json", "allow": True},
         "upstreams": [{"host": "localhost", "to": f"http://{origin.address}"}],
