@@ -1,5 +1,6 @@
 """Composes what every process that decides needs: settings to store, feed and gate."""
 
+import gc
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -35,8 +36,18 @@ def connect(settings: Settings) -> SqlStore[Snapshot]:
 
 
 def follow(store: SqlStore[Snapshot]) -> Feed[Snapshot]:
-    """Follow a store in the background."""
-    return Feed(store, store.mirror, clock).start()
+    """Read a store, then follow it in the background.
+
+    The collector rests while a large configuration is read, and never walks it again afterwards:
+    nearly all of it stays for as long as the process does.
+    """
+    gc.disable()
+    try:
+        feed = Feed(store, store.mirror, clock).start()
+        gc.freeze()
+    finally:
+        gc.enable()
+    return feed
 
 
 @dataclass(frozen=True, slots=True)
