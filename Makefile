@@ -31,6 +31,7 @@ e2e:  ## real mitmproxy, real Envoy, real PostgreSQL, real browser
 	$(UV) pytest -q $(wildcard tests/addon tests/extauthz tests/store tests/linked tests/parity tests/security tests/clients tests/e2e) $(ARGS)
 
 bench:  ## the benchmarks, as ratios; also written to bench/results.json
+	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; }
 	$(UV) python -m bench
 
 soak:  ## load and time cases at full size; takes long

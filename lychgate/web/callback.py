@@ -37,6 +37,7 @@ def _open_state(request: WebRequest, services: Services) -> LoginState:
     opened = open_sealed(services, Use.STATE, request.param("state"))
     if opened is None or not same_team_browser(request, opened.browser):
         raise InvalidSession("the login was begun in another browser, or took too long")
+    services.limiter.came_back(request.client_ip)
     if not services.store.one_time.consume("state", opened.id, opened.expires_at):
         raise InvalidSession("this login was already used")
     return LoginState.unpack(opened.payload)

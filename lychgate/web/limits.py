@@ -14,6 +14,8 @@ from lychgate.web.errors import TooMany
 _CODES_PER_MINUTE = 30
 _DOCUMENTS = RateLimitItemPerMinute(120)
 _USER_CODES = RateLimitItemPerMinute(10)
+_CALLBACKS = RateLimitItemPerMinute(1200)
+"""Answers of providers from one network: many people share one, but each costs a row."""
 
 
 class Limiter:
@@ -29,6 +31,10 @@ class Limiter:
     def pin_asked(self, source: Address | None) -> None:
         """Count one request for a code; raises TooMany over the limit."""
         self._count(self._pins, "pin", source)
+
+    def came_back(self, source: Address | None) -> None:
+        """Count one answer of an identity provider, good or bad."""
+        self._count(_CALLBACKS, "callback", source)
 
     def code_tried(self, source: Address | None) -> None:
         """Count one code entered; raises TooMany over the limit."""
