@@ -114,6 +114,9 @@ def test_a05_no_secret_is_told_again(server: Running) -> None:
         ]
         refused = http.post(providers, json={**provider, "config": bad})
         assert refused.status_code == 400
+        elsewhere = {**provider, "config": {**kept, "token_url": "https://evil.example/t"}}
+        refused = http.put(f"{providers}/{id}", json=elsewhere)
+        assert refused.status_code == 400, "the stored secret would be sent to another server"
     stored = server.store.secrets(Kind.IDP, id)
     assert stored == {"client_secret": secret}
     rows = server.store.audit.query(AuditFilter(limit=1000))
