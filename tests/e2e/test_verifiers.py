@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ def rotate(demo: Demo) -> None:
         store.prune(clock())
     finally:
         store.close()
+    time.sleep(1.5)  # every process hears of it within a second; in real time it has ninety
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "extauthz.config", "--config", str(tmp_path / "absent.yaml")]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 1
-    assert b"error: cannot read" in done.stderr
+    assert b"error cannot read" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
