@@ -1,7 +1,7 @@
-"""Where decisions are written down, from queues that never make one wait.
+"""Where decisions are written down, without making one wait.
 
 Each decision that is worth it becomes a log line (`AccessLog`); refusals of known people and
-machines also become rows of the audit table (`AuditTrail`).
+machines also become rows of the audit table (`AuditTrail`), from a queue.
 """
 
 import logging
@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -18,13 +19,14 @@ from lychgate.core.events import AccessEvent
 from lychgate.core.identity import Anonymous, Service, User
 from lychgate.core.model import EPOCH
 from lychgate.errors import LychgateError
+from lychgate.logs import DROPPED
 from lychgate.settings import Log
 from lychgate.store.base import AuditEvent, AuditLog
 
 log = logging.getLogger("lychgate.access")
 
 QUEUE = 10_000
-"""Events that wait to be written, at most; more are counted and dropped."""
+"""Events that wait for the audit table, at most; more are counted and dropped."""
 
 
 def line(event: AccessEvent) -> Mapping[str, Any]:
@@ -54,22 +56,15 @@ class AccessLog:
 
     def __init__(self, settings: Log) -> None:
         self._settings = settings
-        self._waiting: queue.Queue[AccessEvent | None] = queue.Queue(QUEUE)
         self.registry = CollectorRegistry()
+        self.registry.register(DROPPED)
         self._decisions = Counter(
             "lychgate_decisions_total",
             "Decisions of the gate",
             ("decision", "reason"),
             registry=self.registry,
         )
-        self._dropped = Counter(
-            "lychgate_log_dropped_total",
-            "Log lines dropped because the log was too slow",
-            registry=self.registry,
-        )
         self._counts: dict[tuple[str, str], Any] = {}
-        self._writer = threading.Thread(target=self._write, name="access-log", daemon=True)
-        self._writer.start()
 
     def observe(self, event: AccessEvent) -> None:
         """Take note of a decision; returns at once."""
@@ -78,30 +73,17 @@ class AccessLog:
         if count is None:
             count = self._counts[key] = self._decisions.labels(*key)
         count.inc()
-        if not self._worth_a_line(event):
-            return
-        try:
-            self._waiting.put_nowait(event)
-        except queue.Full:
-            self._dropped.inc()
+        if self._worth_a_line(event):
+            log.info("%s", event.decision, extra={"event": partial(line, event)})
 
     def _worth_a_line(self, event: AccessEvent) -> bool:
         if event.plain_allow:
             return self._settings.allow
         return self._settings.bypass if event.bypass else event.decision != "serve"
 
-    def _write(self) -> None:
-        while (event := self._waiting.get()) is not None:
-            log.info("%s", event.decision, extra={"event": line(event)})
-
     def metrics(self) -> bytes:
         """Everything counted so far, in the text format of Prometheus."""
         return generate_latest(self.registry)
-
-    def close(self) -> None:
-        """Write what waits, then stop."""
-        self._waiting.put(None)
-        self._writer.join(timeout=5)
 
 
 _REFUSALS = frozenset(

@@ -76,7 +76,6 @@ class Runtime:
     def close(self) -> None:
         """Stop following the store and write what waits."""
         self.feed.stop()
-        self.access_log.close()
         self.audit_trail.close()
         self.last_uses.close()
         self.store.close()

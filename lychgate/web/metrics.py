@@ -5,12 +5,15 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from lychgate.logs import DROPPED
+
 
 class Metrics:
     """Counters of one process, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(DROPPED)
         self._answers = Counter(
             "lychgate_web_answers_total",
             "Answers of the companion app",

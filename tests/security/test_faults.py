@@ -1,7 +1,6 @@
 """Rows X01 to X08: what happens while something is broken, and that it mends by itself."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -35,11 +34,10 @@ from tests.support.catalogue import (
     running_catalogue,
     wait_for,
 )
-from tests.support.envoy import end, free_port, running_envoy, wait_until
+from tests.support.envoy import free_port, running_envoy
 from tests.support.front import Log, Pairs, request_bytes
 from tests.support.postgres import PostgresServer
 from tests.support.scale import scaled
-from tests.support.together import run_together
 
 GRACE = 4
 """Seconds that decisions go on without the store, in the installation on PostgreSQL."""
@@ -275,35 +273,3 @@ def test_X07_claims_that_hold_separators_stay_apart(both: Both, separator: str) 
         token = catalogue.token(ALICE, "ROOT", note=subject)
         for one in both.ask(headers=(("Cookie", f"{AUTH_COOKIE}={token}"),)).ok(ALICE, "ROOT"):
             assert claims_of(one.all(ASSERTION)[0])["note"] == subject
-
-
-@pytest.mark.parametrize("sink", ["/dev/full", "a pipe nobody reads"])
-def test_X08_a_log_that_takes_nothing_stops_no_decision(
-    catalogue: Catalogue, tmp_path: Path, sink: str
-) -> None:
-    content = yaml.safe_load(catalogue.file.read_text())
-    content["extauthz"]["listen"] = [f"unix:{tmp_path / 'decision.sock'}"]
-    file = tmp_path / "lychgate.yaml"
-    file.write_text(yaml.safe_dump(content))
-    settings = load(file, {}).settings
-    ends: tuple[int, ...] = (os.open(sink, os.O_WRONLY),) if sink[0] == "/" else os.pipe()
-    command = (sys.executable, "-m", "extauthz", "--config", str(file))
-    process = subprocess.Popen(command, stdout=ends[-1], stderr=ends[-1])
-    try:
-        wait_until(lambda: all(map(accepts, settings.extauthz.endpoints)), process, 60)
-        layout = layout_of(settings, f"127.0.0.1:{free_port()}")
-        data = request_bytes("GET", "/public/x", "a.example", (("X-Pad", "p"),))
-        with running_envoy(layout, tmp_path, catalogue.log) as envoy:
-            wait_for(lambda: envoy.send_raw(data).status == 200)
-            found: list[int] = []
-
-            def ask_often() -> None:
-                found.extend(envoy.send_raw(data).status for _ in range(100))
-
-            run_together([ask_often] * 4)
-            assert found == [200] * 400
-            assert process.poll() is None
-    finally:
-        end(process)
-        for one in ends:
-            os.close(one)

@@ -181,6 +181,8 @@ class Catalogue:
     feed: Feed[Snapshot]
     log: Log
     stack: ExitStack
+    sink: int | None = None
+    """The file descriptor that gets the output of the processes in place of files."""
     fronts: dict[str, Proxy] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _people: dict[str, Person] = field(default_factory=dict)
@@ -261,15 +263,47 @@ class Catalogue:
         assert len(found) == 1, found
         return str(found[0])
 
-    def start(self, module: str) -> None:
-        """Start a process of the installation, again if need be, and wait until it accepts."""
+    def start(self, *modules: str) -> None:
+        """Start processes of the installation, again if need be, and wait until they accept."""
+        for module in modules:
+            running = running_module(self._arguments(module), self.folder, self.sink)
+            self.processes[module] = self.stack.enter_context(running)
+        for module in modules:
+            self._wait_for(module)
+
+    def _arguments(self, module: str) -> tuple[str, ...]:
         arguments = (module, "--config", str(self.file))
-        process = self.stack.enter_context(running_module(arguments, self.folder))
-        self.processes[module] = process
+        if module != "addon":
+            return arguments
+        listen = self.fronts["mitmproxy"].url.removeprefix("http://")
+        confdir = str(self.folder / "mitmproxy")
+        return (*arguments, "--listen", listen, "--confdir", confdir)
+
+    def _wait_for(self, module: str) -> None:
         settings = self.settings
-        listening = {"extauthz": settings.extauthz.endpoints}
-        asked = listening.get(module, (settings.companion.listen,))
-        wait_until(lambda: all(map(accepts, asked)), process, 60)
+        listening: dict[str, tuple[str, ...]] = {
+            "extauthz": settings.extauthz.endpoints,
+            "lychgate.web": (settings.companion.listen,),
+        }
+        asked = listening.get(module) or (self.fronts["mitmproxy"].url.removeprefix("http://"),)
+        wait_until(lambda: all(map(accepts, asked)), self.processes[module], 60)
+
+    def start_again(self, *modules: str) -> None:
+        """Whatever became of processes: kill what is left of them, and start them."""
+        self.kill(*modules)
+        self.start(*modules)
+        self._served_again()
+
+    def _served_again(self) -> None:
+        # Envoy asks the decision server only after a health check that it passed.
+        probe = b"GET /public/ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+        wait_for(lambda: {one.send_raw(probe).status for one in self.fronts.values()} == {200}, 20)
+
+    def kill(self, *modules: str) -> None:
+        """Kill processes of the installation, without a word of warning."""
+        for module in modules:
+            self.processes[module].kill()
+            self.processes[module].wait()
 
     def output(self) -> str:
         """What every process has written so far."""
@@ -356,7 +390,11 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 @contextmanager
 def running_catalogue(
-    folder: Path, fronts: tuple[str, ...] = FRONTS, answer: Answer = echo, **more: Any
+    folder: Path,
+    fronts: tuple[str, ...] = FRONTS,
+    answer: Answer = echo,
+    sink: int | None = None,
+    **more: Any,
 ) -> Iterator[Catalogue]:
     """Start everything, and stop it afterwards."""
     log = Log()
@@ -371,45 +409,27 @@ def running_catalogue(
         apply(loaded, store)
         feed = follow(store)
         stack.callback(feed.stop)
-        catalogue = Catalogue(folder, file, settings, store, feed, log, stack)
-        for module in _modules(fronts):
-            arguments = (module, "--config", str(file))
-            catalogue.processes[module] = stack.enter_context(running_module(arguments, folder))
+        catalogue = Catalogue(folder, file, settings, store, feed, log, stack, sink)
         if "mitmproxy" in fronts:
-            catalogue.fronts["mitmproxy"] = stack.enter_context(_mitmproxy(catalogue))
+            url = f"http://127.0.0.1:{free_port()}"
+            catalogue.fronts["mitmproxy"] = Proxy(url, log, "mitmproxy")
+        catalogue.start(*_modules(fronts))
         if "envoy" in fronts:
             catalogue.fronts["envoy"] = stack.enter_context(_envoy(catalogue))
-        wait_until(
-            lambda: accepts(settings.companion.listen),
-            catalogue.processes["lychgate.web"],
-            60,
-        )
         yield catalogue
 
 
 def _modules(fronts: tuple[str, ...]) -> tuple[str, ...]:
-    return ("lychgate.web", "extauthz") if "envoy" in fronts else ("lychgate.web",)
+    of = {"envoy": "extauthz", "mitmproxy": "addon"}
+    return ("lychgate.web", *(of[front] for front in fronts))
 
 
 @contextmanager
 def _envoy(catalogue: Catalogue) -> Iterator[Proxy]:
     layout = layout_of(catalogue.settings, f"127.0.0.1:{free_port()}")
-    decision = catalogue.processes["extauthz"]
-    wait_until(lambda: all(map(accepts, catalogue.settings.extauthz.endpoints)), decision, 60)
     with running_envoy(layout, catalogue.folder, catalogue.log) as envoy:
         front = Proxy(envoy.url, catalogue.log, "envoy")
         # Envoy sends nobody to the decision server before its first health check.
         probe = b"GET /public/ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
         wait_for(lambda: front.send_raw(probe).status == 200)
         yield front
-
-
-@contextmanager
-def _mitmproxy(catalogue: Catalogue) -> Iterator[Proxy]:
-    listen = f"127.0.0.1:{free_port()}"
-    confdir = str(catalogue.folder / "mitmproxy")
-    arguments = ("addon", "--config", str(catalogue.file), "--listen", listen)
-    with running_module((*arguments, "--confdir", confdir), catalogue.folder) as process:
-        catalogue.processes["addon"] = process
-        wait_until(lambda: accepts(listen), process, 60)
-        yield Proxy(f"http://{listen}", catalogue.log, "mitmproxy")

@@ -98,12 +98,14 @@ def running_envoy(layout: Layout, folder: Path, log: Log) -> Iterator[Envoy]:
 
 
 @contextmanager
-def running_module(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start `python -m ARGUMENTS` and stop it afterwards."""
+def running_module(
+    arguments: Sequence[str], folder: Path, sink: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start `python -m ARGUMENTS` and stop it afterwards; its output goes to a file, or a sink."""
     with (folder / f"{arguments[0]}.log").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            stdout=output,
+            stdout=output if sink is None else sink,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
