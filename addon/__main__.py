@@ -15,6 +15,7 @@ from addon.shipped import BODY_SIZE_LIMIT
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
+from lychgate.monitoring import serve_metrics
 from lychgate.runtime import open_runtime
 from lychgate.settings import Settings
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load(options.config).settings
         set_up(settings.log)
         _quieten()
-        _run(settings, _listener(options, settings))
+        _run(settings, _listener(options, settings), options.metrics)
     except LychgateError as error:
         hint = f"\n{error.hint}" if error.hint else ""
         sys.stderr.write(f"{error.message}{hint}\n")
@@ -34,9 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(settings: Settings, listener: Listener) -> None:
+def _run(settings: Settings, listener: Listener, metrics: str) -> None:
     routes = Routes.of(settings)
-    with open_runtime(settings) as runtime:
+    with (
+        open_runtime(settings) as runtime,
+        serve_metrics(metrics, 0, runtime.ready, runtime.registry),
+    ):
         serve(LychgateAddon(runtime.gate, routes), listener)
 
 
@@ -82,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         "--cert", action="append", default=[], metavar="[DOMAIN=]FILE", help="certificate and key"
     )
     parser.add_argument("--confdir", default=CONF_DIR, help="where mitmproxy keeps its CA")
+    parser.add_argument(
+        "--metrics", default="", help="HOST:PORT of /healthz, /readyz and /metrics; off if absent"
+    )
     parser.add_argument(
         "--body-size-limit", default=BODY_SIZE_LIMIT, help="largest body (%(default)s)"
     )

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from prometheus_client import CollectorRegistry
+
 from bench.samples import NOW, browser_request, session, snapshot
 from bench.timing import microseconds, ratio
 from lychgate.core.decide import decide
 from lychgate.core.decision import Allow
+from lychgate.core.events import AccessEvent
 from lychgate.core.session import Token, Verify, open_token
 from lychgate.core.snapshot import Snapshot
+from lychgate.counts import DecisionCounts
 from lychgate.gate import Gate, View
 
 
@@ -16,11 +20,13 @@ def measure() -> Mapping[str, float]:
     """Warm (the token was seen before), cold (its signature is checked), and by size."""
     small, large = snapshot(10, 10), snapshot(10_000, 10_000)
     warm = _decision(small, 3)
+    bare, counted = _check(small, 3), _check(small, 3, DecisionCounts(CollectorRegistry()).observe)
     return {
         "decide_warm_us": microseconds(warm),
         "decide_cold_us": microseconds(_cold(small, 3), calls=300),
         "decide_10k_over_10": ratio(_decision(large, 7_000), warm),
-        "gate_check_us": microseconds(_check(small, 3)),
+        "gate_check_us": microseconds(bare),
+        "gate_counted_over_bare": ratio(counted, bare),
     }
 
 
@@ -55,12 +61,14 @@ def _remembering(configuration: Snapshot) -> Verify:
     return verify  # type: ignore[return-value]
 
 
-def _check(configuration: Snapshot, index: int) -> Callable[[], object]:
+def _check(
+    configuration: Snapshot, index: int, observe: Callable[[AccessEvent], None] = lambda event: None
+) -> Callable[[], object]:
     request = browser_request(index, session(configuration, index))
     gate = Gate(
         view=lambda: View(configuration, timedelta(0)),
         clock=lambda: NOW,
-        observe=lambda event: None,
+        observe=observe,
         grace=timedelta(minutes=1),
     )
     return lambda: gate.check(request)

@@ -5,13 +5,13 @@ import signal
 import sys
 from pathlib import Path
 
-from extauthz.metrics import serve_metrics
 from extauthz.probe import is_serving
 from extauthz.supervisor import Supervisor, when_orphaned, worker_command
 from extauthz.worker import SERVICE, Worker
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
+from lychgate.monitoring import serve_metrics
 from lychgate.runtime import open_runtime
 from lychgate.settings import Settings
 
@@ -58,7 +58,7 @@ def _work(settings: Settings, index: int | None, metrics: str) -> None:
             signal.signal(name, lambda _number, _frame: worker.stop())
         if index is not None:
             when_orphaned(worker.stop)
-        with serve_metrics(metrics, index or 0, runtime.ready, runtime.access_log.metrics):
+        with serve_metrics(metrics, index or 0, runtime.ready, runtime.registry):
             worker.start()
             worker.run()
 

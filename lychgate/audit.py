@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from lychgate.core.decision import Reason
 from lychgate.core.events import AccessEvent
 from lychgate.core.identity import Anonymous, Service, User
 from lychgate.core.model import EPOCH
 from lychgate.errors import LychgateError
-from lychgate.logs import DROPPED
 from lychgate.settings import Log
 from lychgate.store.base import AuditEvent, AuditLog
 
@@ -52,27 +51,13 @@ def line(event: AccessEvent) -> Mapping[str, Any]:
 
 
 class AccessLog:
-    """Counts every decision and writes those that are worth a line."""
+    """Writes the decisions that are worth a line."""
 
     def __init__(self, settings: Log) -> None:
         self._settings = settings
-        self.registry = CollectorRegistry()
-        self.registry.register(DROPPED)
-        self._decisions = Counter(
-            "lychgate_decisions_total",
-            "Decisions of the gate",
-            ("decision", "reason"),
-            registry=self.registry,
-        )
-        self._counts: dict[tuple[str, str], Any] = {}
 
     def observe(self, event: AccessEvent) -> None:
         """Take note of a decision; returns at once."""
-        key = (event.decision, event.because.reason.value)
-        count = self._counts.get(key)
-        if count is None:
-            count = self._counts[key] = self._decisions.labels(*key)
-        count.inc()
         if self._worth_a_line(event):
             log.info("%s", event.decision, extra={"event": partial(line, event)})
 
@@ -80,10 +65,6 @@ class AccessLog:
         if event.plain_allow:
             return self._settings.allow
         return self._settings.bypass if event.bypass else event.decision != "serve"
-
-    def metrics(self) -> bytes:
-        """Everything counted so far, in the text format of Prometheus."""
-        return generate_latest(self.registry)
 
 
 _REFUSALS = frozenset(
@@ -160,6 +141,9 @@ class AuditTrail:
             registry=registry,
         )
         self._full, self._flood = self._dropped.labels("full"), self._dropped.labels("flood")
+        Gauge(
+            "lychgate_audit_waiting", "Decisions that wait for the audit table", registry=registry
+        ).set_function(self._waiting.qsize)
         self._minute, self._written = EPOCH, dict[Reason, int]()
         self._failing = False
         self._writer = threading.Thread(target=self._run, name="audit-trail", daemon=True)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Any, assert_never
 
 from lychgate.answer import Answer, page_answer
@@ -163,19 +164,22 @@ class Gate:
 
     def check(self, request: Request) -> Outcome:
         """What the proxy has to do with a request. Never raises: what goes wrong is a refusal."""
+        started = perf_counter()
         try:
-            return self._check(request)
+            return self._check(request, started)
         except Exception:
             log.exception("the decision failed", extra={"request_id": request.id})
+            self._note_failure(request, started)
             return _unavailable(request)
 
-    def _check(self, request: Request) -> Outcome:
+    def _check(self, request: Request, started: float) -> Outcome:
         now = self._clock()
         view = self._view()
         if view is None or view.age > self._grace:
             deny = Deny(Because(Reason.STALE), 503)
-            self._observe(access_event(request, deny, now))
-            return page_answer(deny, request, view.snapshot if view else None)
+            answer = page_answer(deny, request, view.snapshot if view else None)
+            self._observe(access_event(request, deny, now, perf_counter() - started))
+            return answer
         if self._country is not None and request.client_ip is not None:
             request = replace(request, country=self._country(request.client_ip))
         snapshot = view.snapshot
@@ -184,7 +188,7 @@ class Gate:
             request = replace(request, certificate=replace(request.certificate, valid=valid))
         decision = decide(request, snapshot, self._verifier(snapshot, now), now)
         outcome = self._carry_out(decision, request, snapshot, now)
-        self._observe(access_event(request, decision, now))
+        self._observe(access_event(request, decision, now, perf_counter() - started))
         asks = METADATA_REQUEST in request.headers
         return self._with_metadata(outcome, request, snapshot, now) if asks else outcome
 
@@ -307,6 +311,13 @@ class Gate:
             location += f"&meta={encode(sign(meta, snapshot.keyring.current(now)))}"
         headers.append(("location", location))
         return Answer(redirect.because, 302, tuple(headers), b"")
+
+    def _note_failure(self, request: Request, started: float) -> None:
+        deny = Deny(Because(Reason.ERROR), 503)
+        try:
+            self._observe(access_event(request, deny, self._clock(), perf_counter() - started))
+        except Exception:
+            log.exception("a failed decision could not be noted")
 
 
 def _unavailable(request: Request) -> Answer:

@@ -6,23 +6,29 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from prometheus_client import CollectorRegistry
+
+from lychgate import vitals
 from lychgate.api import to_model
 from lychgate.audit import AccessLog, AuditTrail
 from lychgate.clock import clock
 from lychgate.core.events import AccessEvent
 from lychgate.core.model import Team
 from lychgate.core.snapshot import Snapshot
+from lychgate.counts import DecisionCounts
 from lychgate.gate import Gate, View
 from lychgate.geo import Countries
+from lychgate.monitoring import new_registry
 from lychgate.settings import Settings
 from lychgate.store.base import Store
 from lychgate.store.compiling import compiler, salvager
+from lychgate.store.counts import StoreCounts
 from lychgate.store.feed import Feed
 from lychgate.store.sql import SqlStore, open_store
 from lychgate.uses import LastUses
 
 
-def connect(settings: Settings) -> SqlStore[Snapshot]:
+def connect(settings: Settings, counts: StoreCounts | None = None) -> SqlStore[Snapshot]:
     """Open the store of an installation; the first time makes everything it needs."""
     under = settings.setting
     return open_store(
@@ -32,10 +38,11 @@ def connect(settings: Settings) -> SqlStore[Snapshot]:
         clock,
         settings.master_key_file,
         salvager(under),
+        counts=counts,
     )
 
 
-def follow(store: SqlStore[Snapshot]) -> Feed[Snapshot]:
+def follow(store: SqlStore[Snapshot], counts: StoreCounts | None = None) -> Feed[Snapshot]:
     """Read a store, then follow it in the background.
 
     The collector rests while a large configuration is read, and never walks it again afterwards:
@@ -43,7 +50,7 @@ def follow(store: SqlStore[Snapshot]) -> Feed[Snapshot]:
     """
     gc.disable()
     try:
-        feed = Feed(store, store.mirror, clock).start()
+        feed = Feed(store, store.mirror, clock, counts=counts).start()
         gc.freeze()
     finally:
         gc.enable()
@@ -62,6 +69,8 @@ class Runtime:
     audit_trail: AuditTrail
     last_uses: LastUses
     countries: Countries
+    registry: CollectorRegistry
+    """Everything this process counts."""
 
     @property
     def team(self) -> Team:
@@ -95,13 +104,18 @@ class Runtime:
 def open_runtime(settings: Settings) -> Runtime:
     """Open the store, read it once, and follow it; a store that fails later stops nothing."""
     countries = Countries.open(settings.country_database)
-    store = connect(settings)
-    feed = follow(store)
+    registry = new_registry()
+    counts = StoreCounts(registry)
+    store = connect(settings, counts)
+    feed = follow(store, counts)
+    vitals.watch(feed, clock, registry)
+    decisions = DecisionCounts(registry, by_application=settings.metrics.by_application)
     access_log = AccessLog(settings.log)
-    trail = AuditTrail(store.audit, access_log.registry, bypass=settings.audit_bypass)
+    trail = AuditTrail(store.audit, registry, bypass=settings.audit_bypass)
     uses = LastUses(store.token_uses)
 
     def observe(event: AccessEvent) -> None:
+        decisions.observe(event)
         access_log.observe(event)
         trail.observe(event)
         uses.observe(event)
@@ -113,7 +127,7 @@ def open_runtime(settings: Settings) -> Runtime:
         grace=settings.outage_grace,
         country=countries.country if settings.country_database else None,
     )
-    return Runtime(settings, store, feed, gate, access_log, trail, uses, countries)
+    return Runtime(settings, store, feed, gate, access_log, trail, uses, countries, registry)
 
 
 def _view(feed: Feed[Snapshot]) -> View | None:

@@ -99,6 +99,14 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """What is counted."""
+
+    by_application: bool = False
+    """Whether decisions are also counted for each application, named by its id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much one visitor may ask for."""
 
@@ -151,6 +159,7 @@ class Settings:
     outbound_allow: tuple[str, ...] = ()
     """Hosts (`NAME`, `NAME:PORT`, address or network) that the outbound guard lets through."""
     log: Log = Log()
+    metrics: Metrics = Metrics()
     audit_retention: timedelta = timedelta(days=90)
     """How long a row of the audit log is kept."""
     audit_bypass: bool = False

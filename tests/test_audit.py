@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -47,7 +48,7 @@ class Table:
 
 
 def refused(
-    reason: Reason, principal: Principal = ANONYMOUS, at: datetime = NOW, **more: str
+    reason: Reason, principal: Principal = ANONYMOUS, at: datetime = NOW, **more: Any
 ) -> AccessEvent:
     because = Because(reason, AppId("a1"), PolicyId("p1"), principal, more.pop("detail", ""))
     return AccessEvent(

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +35,13 @@ log = logging.getLogger("lychgate.admin")
 _ZONE = re.compile(r"[0-9a-f]{32}")
 _MOST_DEPTH = 64
 
+NO_ROUTE = "none"
+"""The endpoint and method of a call that fits no route."""
+
 type Limit = Callable[[str], None]
 """Counts a call of a caller; raises Refused over the limit."""
+type Count = Callable[[str, str, int, float], None]
+"""Counts an answer: method and path as the route table has them, status, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +61,23 @@ class Incoming:
 class Api:
     """The whole admin API over an office."""
 
-    def __init__(self, office: Office, strangers: Limit, callers: Limit) -> None:
+    def __init__(self, office: Office, strangers: Limit, callers: Limit, count: Count) -> None:
         self._office = office
         self._strangers = strangers
         self._callers = callers
+        self._count = count
 
     def answer(self, incoming: Incoming) -> Answer:
         """The answer to a call; nothing is raised."""
+        started = time.perf_counter()
+        answer = self._answered(incoming)
+        method, endpoint = _named(incoming)
+        self._count(method, endpoint, answer.status, time.perf_counter() - started)
+        return answer
+
+    def _answered(self, incoming: Incoming) -> Answer:
         try:
-            return self._answered(incoming)
+            return self._carried_out(incoming)
         except Refused as refused:
             return refusal(refused)
         except InvalidConfiguration as error:
@@ -80,7 +94,7 @@ class Api:
         """The answer to a call that could not be read."""
         return refusal(refused)
 
-    def _answered(self, incoming: Incoming) -> Answer:
+    def _carried_out(self, incoming: Incoming) -> Answer:
         if incoming.path == f"{ROOT}/openapi.json" and incoming.method in ("GET", "HEAD"):
             return Answer(200, document())
         token = self._authenticated(incoming)
@@ -115,6 +129,15 @@ class Api:
 
 def _expiry(token: ApiToken) -> dict[str, str]:
     return {} if token.expires_at is None else {"expires_on": shown_time(token.expires_at)}
+
+
+def _named(incoming: Incoming) -> tuple[str, str]:
+    """Method and path as the route table has them; nothing of the caller's own."""
+    try:
+        route, _ = _routed(incoming)
+    except Refused:
+        return NO_ROUTE, NO_ROUTE
+    return route.method, route.path
 
 
 def _routed(incoming: Incoming) -> tuple[Route, dict[str, str]]:

@@ -23,6 +23,7 @@ from lychgate.settings import (
     LogFormat,
     LogLevel,
     Mail,
+    Metrics,
     Settings,
     Upstream,
 )
@@ -174,6 +175,12 @@ class LogBody(Wire):
     bypass: Flag = False
 
 
+class MetricsBody(Wire):
+    """What is counted."""
+
+    by_application: Flag = False
+
+
 class LimitsBody(Wire):
     """Limits for visitors."""
 
@@ -209,6 +216,7 @@ class FileBody(Wire):
     store_outage_grace: Duration | None = None
     outbound_allow: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
     log: LogBody = LogBody()
+    metrics: MetricsBody = MetricsBody()
     audit_retention: Duration = "2160h"
     audit_bypass: Flag = False
     upstreams: Annotated[list[UpstreamBody], Field(max_length=10_000)] = Field(default_factory=list)
@@ -233,6 +241,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         store_outage_grace=duration(grace) if grace is not None else None,
         outbound_allow=tuple(body.outbound_allow),
         log=Log(body.log.format, body.log.level, body.log.allow, body.log.bypass),
+        metrics=Metrics(body.metrics.by_application),
         audit_retention=duration(body.audit_retention),
         audit_bypass=body.audit_bypass,
         upstreams=tuple(Upstream(one.host, one.to, one.path) for one in body.upstreams),

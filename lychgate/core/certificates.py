@@ -76,6 +76,14 @@ class Authority:
     anchors: Store
     intermediates: tuple[x509.Certificate, ...]
     lists: tuple[x509.CertificateRevocationList, ...]
+    ends: datetime
+    """When the first of its certificates ends."""
+
+    @property
+    def renew_by(self) -> datetime:
+        """When the first of its certificates and revocation lists is over."""
+        lists = (one.next_update_utc for one in self.lists)
+        return min((self.ends, *(end for end in lists if end is not None)))
 
 
 type Authorities = Mapping[str, tuple[Authority, ...]]
@@ -113,7 +121,8 @@ def _compile(one: ClientAuthority, problems: list[Problem]) -> Authority | None:
     subjects = {certificate.subject for certificate in chain}
     anchors = [one for one in chain if one.issuer == one.subject or one.issuer not in subjects]
     others = tuple(one for one in chain if one not in anchors)
-    return Authority(Store(anchors), others, lists)
+    ends = min(certificate.not_valid_after_utc for certificate in chain)
+    return Authority(Store(anchors), others, lists, ends)
 
 
 def _chain(pem: str) -> list[x509.Certificate] | str:

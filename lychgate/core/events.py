@@ -36,6 +36,8 @@ class AccessEvent:
     status: int
     certificate: str = ""
     """Serial number of the client certificate, whether or not it was valid."""
+    seconds: float = 0.0
+    """How long it took to decide and to make the answer."""
 
     @property
     def plain_allow(self) -> bool:
@@ -61,8 +63,10 @@ class AccessEvent:
                 assert_never(unknown)
 
 
-def access_event(request: Request, decision: Decision, now: datetime) -> AccessEvent:
-    """The event of one decision."""
+def access_event(
+    request: Request, decision: Decision, now: datetime, seconds: float = 0.0
+) -> AccessEvent:
+    """The event of one decision that took so many seconds."""
     name, status = _outcome(decision)
     return AccessEvent(
         at=now,
@@ -76,6 +80,7 @@ def access_event(request: Request, decision: Decision, now: datetime) -> AccessE
         country=request.country or "",
         status=status,
         certificate=request.certificate.serial if request.certificate else "",
+        seconds=seconds,
     )
 
 

@@ -392,7 +392,7 @@ class RevocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Tokens of `key` issued in or before the second `not_before` are dead.
+    """Tokens of `key` issued before `not_before` or in its second are dead.
 
     `key` is the subject, the application id, the session nonce or the grant id. `expires_at` is
     when nothing that old can still be valid and the row may be dropped.

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lychgate.store.base import Conflict, StoreError, StoreUnavailable
+from lychgate.store.counts import StoreCounts
 
 _BUSY = 10
 """Seconds to wait for another writer."""
@@ -35,8 +36,9 @@ class Database:
     that what it read is still true when it commits.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, counts: StoreCounts | None = None) -> None:
         self.url = _parse(url)
+        self.counts = counts or StoreCounts()
         self.sqlite = self.url.get_backend_name() == "sqlite"
         engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
         self._engine = engine
@@ -49,13 +51,15 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads."""
-        with _translated(), self._reads.connect() as connection:
+        failed = self.counts.read_failed
+        with _translated(failed), self._reads.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or leaves no trace."""
-        with _translated(), self._writes.begin() as connection:
+        failed = self.counts.write_failed
+        with _translated(failed), self._writes.begin() as connection:
             yield connection
 
     def connect_arguments(self) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(failed: Callable[[], None]) -> Iterator[None]:
     # Only the driver's own words: the statement and its parameters may hold what must not be
     # logged, so neither the message nor the cause carries them on.
     failure: StoreError
@@ -95,6 +99,8 @@ def _translated() -> Iterator[None]:
         failure = StoreUnavailable(f"the database failed: {type(error).__name__}")
     else:
         return
+    if isinstance(failure, StoreUnavailable):
+        failed()
     raise failure from None
 
 

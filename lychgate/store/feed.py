@@ -3,11 +3,13 @@
 import logging
 import threading
 from datetime import datetime, timedelta
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
 from lychgate.errors import LychgateError
 from lychgate.store.base import Clock, Store
+from lychgate.store.counts import StoreCounts
 from lychgate.store.mirror import Mirror
 
 POLL = timedelta(milliseconds=200)
@@ -24,12 +26,18 @@ class Feed[S]:
     """
 
     def __init__(
-        self, store: Store, mirror: Mirror[S], clock: Clock, poll: timedelta = POLL
+        self,
+        store: Store,
+        mirror: Mirror[S],
+        clock: Clock,
+        poll: timedelta = POLL,
+        counts: StoreCounts | None = None,
     ) -> None:
         self._store = store
         self._mirror = mirror
         self._clock = clock
         self._poll = poll
+        self._counts = counts or StoreCounts()
         self._contact_at: datetime | None = None
         self._failing_since: datetime | None = None
         self._reminded_at: datetime | None = None
@@ -55,6 +63,11 @@ class Feed[S]:
     def age(self) -> timedelta | None:
         """How long ago that was; None before the first time."""
         return None if self._contact_at is None else self._clock() - self._contact_at
+
+    @property
+    def follows(self) -> bool:
+        """Whether the last look at the store succeeded."""
+        return self._contact_at is not None and self._failing_since is None
 
     def wait_for(self, revision: int, timeout: timedelta = timedelta(seconds=5)) -> bool:
         """Whether that revision, or a later one, is current before the timeout."""
@@ -90,13 +103,15 @@ class Feed[S]:
             self._stopping.wait(self._poll.total_seconds())
 
     def _refresh(self) -> None:
-        asked_at = self._clock()
+        asked_at, started = self._clock(), perf_counter()
         try:
-            self._mirror.refresh(self._store)
+            news = self._mirror.refresh(self._store)
         except Exception as error:  # noqa: BLE001 - the feed outlives whatever fails in it
             self._note(error)
             return
         self._contact_at = asked_at
+        if news is not None:
+            self._counts.refreshed(perf_counter() - started, news, self._clock())
         if self._failing_since is not None:
             _log.warning("the store is back at revision %d", self._mirror.revision)
             self._failing_since = self._reminded_at = None

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from lychgate.core.keys import Keyring
-from lychgate.core.model import Records, Revocation
+from lychgate.core.model import Records, Revocation, RevocationKind
 from lychgate.errors import InvalidConfiguration, Problem
 from lychgate.store.base import (
     Changes,
@@ -25,6 +25,7 @@ from lychgate.store.base import (
     Store,
     ToModel,
 )
+from lychgate.store.counts import News
 
 _log = logging.getLogger(__name__)
 _FIELDS: Mapping[Kind, str] = {
@@ -59,6 +60,8 @@ class Draft:
         )
         self._problems: dict[ObjectKey, tuple[Problem, ...]] = {}
         self.changed: set[ObjectKey] = set()
+        self.written: set[datetime] = set()
+        """When the objects that were visited were last changed."""
 
     def put(self, kind: Kind, id: str, body: Mapping[str, Any], rules_changed_at: datetime) -> None:
         """Read a body into its value; a body that does not read is kept as a problem."""
@@ -76,6 +79,7 @@ class Draft:
 
     def visit(self, object: Object) -> None:
         """Put an object as stored."""
+        self.written.add(object.updated_at)
         self.put(object.kind, object.id, object.body, object.rules_changed_at)
 
     def delete(self, kind: Kind, id: str) -> None:
@@ -171,16 +175,17 @@ class Mirror[S]:
         """The revision held; 0 before the first read."""
         return 0 if self._current is None else self._current.state.revision
 
-    def refresh(self, store: Store) -> None:
-        """Catch up with the store."""
+    def refresh(self, store: Store) -> News | None:
+        """Catch up with the store; None when there was nothing to catch up with."""
         base = self._current
         if base is not None and store.revision() == base.state.revision:
-            return
+            return None
         draft = self.draft(base)
         changes = store.each_change(0 if base is None else base.state.revision, draft.visit)
         way = self.advance(base, draft, changes)
         restored = base is not None and changes.revision < base.state.revision
         self.keep(self._finished(way, changes.revision), backwards=restored)
+        return News() if changes.complete else News(_revoked(changes), frozenset(draft.written))
 
     def _finished(self, way: "Advance[S]", revision: int) -> Mirrored[S]:
         """The state compiled; at a start, what can be saved of one that has something broken."""
@@ -225,6 +230,12 @@ class Mirror[S]:
             return self._moved.wait_for(
                 lambda: self._current is not None and self.revision >= revision, timeout
             )
+
+
+def _revoked(changes: Changes) -> frozenset[datetime]:
+    # A grant's revocation stands at the grant's end, so that it covers what is just being made.
+    timed = (one for one in changes.revocations if one.kind is not RevocationKind.GRANT)
+    return frozenset(one.not_before for one in timed)
 
 
 def _merge(

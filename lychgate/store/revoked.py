@@ -29,7 +29,7 @@ def revoke(
     for key in keys:
         which = table.c.kind == kind, table.c.key == key
         held = connection.execute(select(table).where(*which)).one_or_none()
-        not_before, expires_at = now.replace(microsecond=0), now + lasting
+        not_before, expires_at = now, now + lasting
         if held is not None:
             not_before = max(not_before, held.not_before)
             expires_at = max(expires_at, held.expires_at)

@@ -24,6 +24,7 @@ from lychgate.store.base import (
     Plan,
     ToModel,
 )
+from lychgate.store.counts import StoreCounts
 from lychgate.store.database import Database
 from lychgate.store.editing import change
 from lychgate.store.housekeeping import prune
@@ -61,13 +62,14 @@ def open_store[S](
     master_key_file: Path | None = None,
     salvage: Compile[S] | None = None,
     environment: Mapping[str, str] = os.environ,
+    counts: StoreCounts | None = None,
 ) -> "SqlStore[S]":
     """Open the store of an address; the first time makes tables, master key and first keys.
 
     Without `master_key_file` the master key of a SQLite store lies beside it, with the suffix
     `.key`. The environment variable `LYCHGATE_MASTER_KEY` goes before either.
     """
-    database = Database(url)
+    database = Database(url, counts)
     try:
         migrate(database)
         master = _unlock(database, KeyPlace(environment, master_key_file or _beside(database)))

@@ -152,7 +152,7 @@ revocations = Table(
     # `user`, `app`, `session` or `grant`, and the subject, application id, nonce or grant id.
     Column("kind", Text, primary_key=True),
     Column("key", Words, primary_key=True),
-    # Tokens of this second and before are dead.
+    # Tokens of this second and before are dead. For all but grants it is when the row was written.
     Column("not_before", Instant, nullable=False),
     # When nothing that old can still be valid; the row is dropped then.
     Column("expires_at", Instant, nullable=False, index=True),

@@ -20,6 +20,7 @@ from lychgate.web.app import companion
 from lychgate.web.composition import services_of
 from lychgate.web.health import health
 from lychgate.web.housekeeping import House, keep_house
+from lychgate.web.metrics import Metrics
 from lychgate.web.postoffice import PostOffice
 
 _HEADER_MILLISECONDS = 10_000
@@ -36,22 +37,25 @@ def main() -> None:
     try:
         settings = load(parser.parse_args().config).settings
         set_up(settings.log)
-        post = PostOffice(open_mailer(settings.mail))
+        mailer = open_mailer(settings.mail)
         with open_runtime(settings) as runtime:
-            asyncio.run(_serve(runtime, post))
-        post.close()
+            metrics = Metrics(runtime.registry)
+            post = PostOffice(mailer, metrics.mail)
+            asyncio.run(_serve(runtime, post, metrics))
+            post.close()
     except LychgateError as error:
         hint = f" ({error.hint})" if error.hint else ""
         raise SystemExit(f"error: {error.message}{hint}") from None
 
 
-async def _serve(runtime: Runtime, post: PostOffice) -> None:
+async def _serve(runtime: Runtime, post: PostOffice, metrics: Metrics) -> None:
     settings = runtime.settings
-    services = services_of(settings, runtime.store, runtime.feed, runtime.countries, clock, post)
+    store, feed, countries = runtime.store, runtime.feed, runtime.countries
+    services = services_of(settings, store, feed, countries, clock, post, metrics)
     servers = [
         _server(companion(services), settings.companion.listen),
         _server(admin(services), settings.admin.listen),
-        _server(health(runtime.ready, services.metrics.text), settings.health.listen),
+        _server(health(runtime.ready, runtime.registry), settings.health.listen),
     ]
 
     def stop() -> None:

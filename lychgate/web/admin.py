@@ -44,7 +44,7 @@ def admin(services: Services) -> "AdminBridge":
         tests=Memory(),
     )
     calls = RateLimitItemPerMinute(services.settings.admin.calls_per_minute)
-    return AdminBridge(Api(office, limit(_FAILURES), limit(calls)))
+    return AdminBridge(Api(office, limit(_FAILURES), limit(calls), services.metrics.called))
 
 
 def limit(item: RateLimitItemPerMinute) -> Limit:

@@ -34,6 +34,7 @@ def arrive(
     """
     snapshot = services.newest()
     before = team_session(request, services, snapshot)
+    services.metrics.logged_in(idp.type, "ok")
     session, cookie = _begin_session(request, services, idp, profile)
     if before is not None:
         services.store.revocations.revoke_session(before.nonce, services.clock())

@@ -154,6 +154,8 @@ def login_failed(
     failed: LoginFailed,
 ) -> Reply:
     """Say what went wrong at the provider, and offer another try."""
+    if visit.purpose is not Purpose.TEST:
+        services.metrics.logged_in(idp.type, failed.code.value)
     details = {"idp": idp.id, "detail": failed.detail}
     event = AuditEvent(
         services.clock(),

@@ -23,6 +23,7 @@ def services_of(
     countries: Countries,
     clock: Clock,
     post: Post,
+    metrics: Metrics,
 ) -> Services:
     """The services over what a runtime has opened."""
     return Services(
@@ -39,6 +40,6 @@ def services_of(
         outbound=Outbound(settings.outbound_allow),
         post=post,
         limiter=Limiter(settings.limits),
-        metrics=Metrics(),
+        metrics=metrics,
         country=countries.country,
     )

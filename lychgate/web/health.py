@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
-
-def health(ready: Callable[[], bool], metrics: Callable[[], bytes]) -> Starlette:
+def health(ready: Callable[[], bool], registry: CollectorRegistry) -> Starlette:
     """The ASGI application of the health listener."""
 
     async def healthz(_request: Request) -> Response:
@@ -23,7 +22,8 @@ def health(ready: Callable[[], bool], metrics: Callable[[], bytes]) -> Starlette
         return PlainTextResponse("not ready\n", 503)
 
     async def counted(_request: Request) -> Response:
-        return Response(metrics(), media_type=_METRICS)
+        text = await run_in_threadpool(generate_latest, registry)
+        return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
     return Starlette(
         routes=[

@@ -43,6 +43,8 @@ from lychgate.web.sealed import PinState, Use, Visit, close, open_sealed
 from lychgate.web.services import Services
 
 CODE = PREFIX + "code"
+_WITHHELD = {True: "limited", False: "unwelcome"}
+"""Why a welcome address gets no mail, and another one."""
 _MESSAGES = {
     PinStatus.WRONG: "That account does not have access, or the code is not right.",
     PinStatus.NONE: "That account does not have access, or the code is not right.",
@@ -97,6 +99,7 @@ def _issue(
         now=now,
         per_hour=services.settings.limits.pins_per_hour,
     )
+    services.metrics.pin_asked("mailed" if welcome and kept else _WITHHELD[welcome])
     if welcome and kept:
         page = f"{snapshot.team.url}{CODE}?pin={encode(_seal(request, services, state))}"
         link = f"{page}&code={code}"
@@ -174,6 +177,7 @@ def redeem_code(request: WebRequest, services: Services) -> Reply:
     if result.status is PinStatus.OK:
         profile = Profile(subject=result.email, email=result.email, email_verified=True)
         return arrive(request, services, state.visit, idp, profile)
+    services.metrics.logged_in(idp.type, f"pin_{result.status}")
     event = AuditEvent(
         services.clock(),
         "login_failed",

@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+from collections.abc import Callable
 
 from lychgate.mail import Mailer, MailFailed, Message
 
@@ -13,8 +14,9 @@ log = logging.getLogger("lychgate.web")
 class PostOffice:
     """One thread that hands mails to a mailer; what does not fit any more is dropped and logged."""
 
-    def __init__(self, mailer: Mailer) -> None:
+    def __init__(self, mailer: Mailer, count: Callable[[str], None]) -> None:
         self._mailer = mailer
+        self._count = count
         self._waiting: queue.Queue[Message | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._run, name="post-office", daemon=True)
         self._thread.start()
@@ -24,6 +26,7 @@ class PostOffice:
         try:
             self._waiting.put_nowait(message)
         except queue.Full:
+            self._count("dropped")
             log.error("a mail was dropped: too many are waiting")
 
     def close(self) -> None:
@@ -34,5 +37,7 @@ class PostOffice:
     def _run(self) -> None:
         while (message := self._waiting.get()) is not None:
             outcome = self._mailer.send(message)
+            failed = isinstance(outcome, MailFailed)
+            self._count("failed" if failed else "sent")
             if isinstance(outcome, MailFailed):
                 log.error("a mail was not sent: %s", outcome.detail)

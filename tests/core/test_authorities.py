@@ -166,6 +166,15 @@ def test_a_judgement_holds_no_longer_than_what_it_rests_on() -> None:
     assert until(issue("svc", OTHER)) == NOW + RECHECK
 
 
+def test_renewal_is_due_with_the_first_certificate_or_list_that_ends() -> None:
+    def due(pem: str, crl: str = "") -> datetime:
+        return compile_authorities([tied(pem, crl)], [])[HOST][0].renew_by
+
+    first = issue("ca", ROOT, ca=True, end=NOW + 20 * DAY)
+    assert due(ROOT.pem + first.pem) == NOW + 20 * DAY
+    assert due(ROOT.pem + first.pem, revocations(ROOT, end=NOW + DAY)) == NOW + DAY
+
+
 DELTA = [(x509.DeltaCRLIndicator(1), True)]
 
 

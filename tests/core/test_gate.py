@@ -124,6 +124,8 @@ def test_F01_whatever_raises_is_a_refusal(
         assert got.because.reason is Reason.ERROR, name
         assert b"Broken" not in got.body and b"Traceback" not in got.body
         assert token() not in caplog.text
+    noted = [(event.decision, event.because.reason) for event in stand.events]
+    assert noted == [("deny", Reason.ERROR)] * 2, "what broke neither clock nor observer is noted"
 
 
 def test_F02_what_cannot_be_shown_is_still_refused() -> None:
@@ -400,6 +402,7 @@ def test_every_decision_is_observed_once() -> None:
     for url in ("https://a.example/", "https://a.example/public/x", "https://z.example/"):
         stand.check(url)
     assert [event.decision for event in stand.events] == ["login", "allow", "deny"]
+    assert all(0 < event.seconds < 5 for event in stand.events)
 
 
 def test_F08_the_gate_carries_nothing_from_one_request_to_the_next() -> None:

@@ -145,23 +145,21 @@ def test_login_failures() -> None:
     assert sorted(listed) == sorted([*(failure.value for failure in Failure), *pins])
 
 
-_METRIC = re.compile(r'\b(Counter|Gauge|Histogram)\(\s*"(\w+)"')
+_METRIC = re.compile(r'(?:Counter|Gauge|Histogram|Info|MetricFamily)\(\s*"(\w+)"')
 
 
-def _counted() -> Iterator[tuple[str, str]]:
-    """Every metric that some module makes, and its kind."""
+def _counted() -> Iterator[str]:
+    """Every metric that some module makes."""
     for package in ("lychgate", "addon", "extauthz"):
         for module in (pages.ROOT / package).rglob("*.py"):
-            for kind, name in _METRIC.findall(module.read_text()):
-                yield name, kind.lower()
+            yield from _METRIC.findall(module.read_text())
 
 
 def test_metrics() -> None:
-    counted = dict(_counted())
-    text = _page("metrics.md")
-    assert {name for name in pages.rows(text) if name.startswith("lychgate_")} == set(counted)
-    for name, kind in counted.items():
-        assert pages.row(text, name)[1] == kind
+    # Kinds and labels are compared where real processes tell them: tests/extauthz/test_metrics.py.
+    made = {name + "_info" if name == "lychgate_build" else name for name in _counted()}
+    listed = {name for name in pages.rows(_page("metrics.md")) if name.startswith("lychgate_")}
+    assert listed == made
 
 
 def test_error_codes_are_stable_names() -> None:

@@ -20,6 +20,7 @@ from lychgate.core.model import (
 )
 from lychgate.errors import InvalidConfiguration, Problem
 from lychgate.store.base import Actor, Clock, Delete, Edit, Kind, ObjectKey, Put, State
+from lychgate.store.counts import StoreCounts
 from lychgate.store.sql import SqlStore, open_store
 
 START = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -108,7 +109,12 @@ class Place:
     url: str
     environment: Mapping[str, str]
 
-    def open(self, clock: Clock, master_key_file: Path | None = None) -> Opened:
+    def open(
+        self,
+        clock: Clock,
+        master_key_file: Path | None = None,
+        counts: StoreCounts | None = None,
+    ) -> Opened:
         """A store over it."""
         return open_store(
             self.url,
@@ -117,6 +123,7 @@ class Place:
             clock,
             master_key_file,
             environment=self.environment,
+            counts=counts,
         )
 
 

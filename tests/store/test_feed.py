@@ -8,11 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from lychgate.store.base import Kind, ObjectKey, State, StoreUnavailable
+from lychgate.core.model import AppId
+from lychgate.store.base import AuditEvent, Kind, ObjectKey, State, StoreUnavailable
+from lychgate.store.counts import StoreCounts
 from lychgate.store.feed import Feed
 from tests.store.parts import MASTER_KEY, Place, Snap, delete, policy, put, real_clock
 from tests.support.postgres import PostgresServer
+from tests.support.scraping import counted, value
 
 ENVIRONMENT = {"LYCHGATE_MASTER_KEY": MASTER_KEY}
 TICK = timedelta(milliseconds=20)
@@ -147,3 +151,42 @@ def _refuse(
     previous: Snap | None, state: State, changed: frozenset[ObjectKey], now: datetime
 ) -> Snap:
     raise RuntimeError("no compiler today")
+
+
+def test_it_counts_how_late_it_hears_of_what(place: Place) -> None:
+    store, other = place.open(real_clock), place.open(real_clock)
+    put(other, policy("p1", "one"))
+    registry = CollectorRegistry()
+    with Feed(store, store.mirror, real_clock, counts=StoreCounts(registry)) as feed:
+        assert feed.follows
+        assert _heard(registry, "object") == 0, "what was there before is no news"
+        put(other, policy("p1", "two"))
+        assert feed.wait_for(other.revision())
+        assert feed.wait_for(other.revocations.revoke_session("n1", real_clock()))
+        assert feed.wait_for(other.revocations.revoke_app(AppId("a1"), real_clock()))
+        assert eventually(lambda: _heard(registry, "revocation") == 2)
+    assert _heard(registry, "object") == 1
+    late = value(counted(registry), "lychgate_change_seconds", "_sum", what="revocation")
+    assert 0 < late < 2
+    assert value(counted(registry), "lychgate_snapshot_refresh_seconds", "_count") >= 3
+    store.close()
+    other.close()
+
+
+def _heard(registry: CollectorRegistry, what: str) -> float:
+    return value(counted(registry), "lychgate_change_seconds", "_count", what=what)
+
+
+def test_a_store_that_fails_is_counted_and_not_followed(tmp_path: Path) -> None:
+    file, registry = tmp_path / "lychgate.db", CollectorRegistry()
+    counts = StoreCounts(registry)
+    store = Place(f"sqlite:///{file}", ENVIRONMENT).open(real_clock, counts=counts)
+    with Feed(store, store.mirror, real_clock, TICK, counts) as feed:
+        file.rename(tmp_path / "elsewhere")
+        assert eventually(lambda: not feed.follows)
+        with pytest.raises(StoreUnavailable):
+            store.audit.write([AuditEvent(real_clock(), "login")])
+    told = counted(registry)
+    assert value(told, "lychgate_store_errors_total", access="read") > 0
+    assert value(told, "lychgate_store_errors_total", access="write") == 1
+    store.close()

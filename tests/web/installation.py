@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from httpx2 import Response
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request as AsgiRequest
 from starlette.responses import JSONResponse
 from starlette.responses import Response as AsgiResponse
@@ -31,6 +32,7 @@ from lychgate.store.feed import Feed
 from lychgate.store.sql import open_store
 from lychgate.web.app import companion
 from lychgate.web.composition import services_of
+from lychgate.web.metrics import Metrics
 from lychgate.web.services import Services
 
 type Shown = Response
@@ -82,6 +84,7 @@ class Installation:
     def __init__(self, folder: Path, config: str) -> None:
         self.clock = MovingClock()
         self.mail = Letterbox()
+        self.registry = CollectorRegistry()
         self.folder = folder
         self._path = folder / "lychgate.yaml"
         loaded = load_text(config.encode(), self._path, {})
@@ -109,6 +112,7 @@ class Installation:
             Countries.open(None),
             self.clock,
             self.mail,
+            Metrics(self.registry),
         )
         return Services(
             **{name: getattr(built, name) for name in Services.__dataclass_fields__}

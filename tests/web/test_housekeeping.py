@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
 from lychgate import service_tokens as life
 from lychgate.core.model import TokenId
@@ -76,7 +77,7 @@ def test_the_last_week_of_a_token_is_a_line_a_day_and_a_metric(
     secret = add_token(installation, "ci", "240h")
     keeper = house(installation)
     keeper.tidy()
-    assert b'ends_timestamp_seconds{name="ci"}' not in installation.services.metrics.text()
+    assert b'ends_timestamp_seconds{name="ci"}' not in generate_latest(installation.registry)
     installation.clock.advance(4 * DAY)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -86,10 +87,10 @@ def test_the_last_week_of_a_token_is_a_line_a_day_and_a_metric(
     lines = [JsonLines().format(record) for record in caplog.records]
     assert len(lines) == 2
     assert json.loads(lines[0])["name"] == "ci" and secret not in "".join(lines)
-    assert b'ends_timestamp_seconds{name="ci"}' in installation.services.metrics.text()
+    assert b'ends_timestamp_seconds{name="ci"}' in generate_latest(installation.registry)
     installation.clock.advance(6 * DAY)
     keeper.tidy()
-    assert b'ends_timestamp_seconds{name="ci"}' not in installation.services.metrics.text()
+    assert b'ends_timestamp_seconds{name="ci"}' not in generate_latest(installation.registry)
 
 
 def test_audit_rows_are_kept_as_long_as_configured(installation: Installation) -> None:

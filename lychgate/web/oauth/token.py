@@ -8,6 +8,7 @@ from lychgate.oauth.resources import canonical, check_granted
 from lychgate.store.base import AuditEvent
 from lychgate.store.oauthbase import Grant
 from lychgate.web.journal import record
+from lychgate.web.oauth.counting import counted
 from lychgate.web.oauth.devicegrant import redeem_device
 from lychgate.web.oauth.documents import document
 from lychgate.web.oauth.form import Form, calling_client, read_form
@@ -23,15 +24,16 @@ def token(request: WebRequest, services: Services) -> Reply:
     grant_type = form.needed("grant_type")
     if grant_type not in (CODE_GRANT, REFRESH_GRANT, DEVICE_GRANT):
         raise UnsupportedGrantType("this grant_type is not on offer here")
-    client = calling_client(request, services, form)
     try:
-        match grant_type:
-            case "authorization_code":
-                issued = _redeem(request, services, form, client)
-            case "refresh_token":
-                issued = _refresh(request, services, form, client)
-            case _:
-                issued = redeem_device(request, services, form, client)
+        with counted(services, "managed", grant_type):
+            client = calling_client(request, services, form)
+            match grant_type:
+                case "authorization_code":
+                    issued = _redeem(request, services, form, client)
+                case "refresh_token":
+                    issued = _refresh(request, services, form, client)
+                case _:
+                    issued = redeem_device(request, services, form, client)
     except Replayed as replayed:
         _note(request, services, "grant_revoked", replayed.grant, replayed.reason)
         raise

@@ -9,6 +9,7 @@ from lychgate.store.base import AuditEvent
 from lychgate.store.oauthbase import Grant
 from lychgate.web.errors import NotFound
 from lychgate.web.journal import record
+from lychgate.web.oauth.counting import counted
 from lychgate.web.oauth.documents import document
 from lychgate.web.oauth.form import Form, presented, read_form
 from lychgate.web.reply import Reply
@@ -25,12 +26,13 @@ def token(request: WebRequest, services: Services) -> Reply:
     refreshes = SaasGrant.REFRESH in provider.client.grants
     if grant_type not in ("authorization_code", *(["refresh_token"] if refreshes else [])):
         raise UnsupportedGrantType("this grant_type is not on offer for this application")
-    proven = _authenticated(provider.client, presented(request, form))
     try:
-        if grant_type == "refresh_token":
-            issued, nonce = _refreshed(services, provider, form), ""
-        else:
-            issued, nonce = _redeemed(services, provider, form, proven)
+        with counted(services, "saas", grant_type):
+            proven = _authenticated(provider.client, presented(request, form))
+            if grant_type == "refresh_token":
+                issued, nonce = _refreshed(services, provider, form), ""
+            else:
+                issued, nonce = _redeemed(services, provider, form, proven)
     except Replayed as replayed:
         _note(request, services, "grant_revoked", replayed.grant, replayed.reason)
         raise

@@ -7,6 +7,7 @@ import pytest
 
 from lychgate.store.base import AuditFilter
 from lychgate.web.oauth.paths import TOKEN
+from tests.support.scraping import counted, value
 from tests.web.installation import Browser, Installation
 from tests.web.oauth.flow import (
     CALLBACK,
@@ -401,3 +402,14 @@ def test_a_changed_policy_makes_the_client_refresh_and_go_on(
     assert agent.call().status_code == 401
     assert agent.refresh().status_code == 200
     assert agent.call().status_code == 200
+
+
+def test_token_requests_are_counted_by_what_came_of_them(agent: Agent, browser: Browser) -> None:
+    code = agent.code(browser)
+    agent.redeem(code)
+    agent.refresh()
+    agent.refresh(refresh_token="nobody's")
+    scraped, name = counted(agent.installation.registry), "lychgate_oauth_tokens_total"
+    assert value(scraped, name, grant="authorization_code", outcome="issued") == 1
+    assert value(scraped, name, grant="refresh_token", outcome="issued") == 1
+    assert value(scraped, name, kind="managed", outcome="invalid_grant") == 1
