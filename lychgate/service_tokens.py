@@ -104,12 +104,13 @@ def create(name: str, duration: str | None, random: Random, now: datetime) -> Is
 def rotate(body: Body, previous_ends: datetime | None, random: Random, now: datetime) -> Issued:
     """A new secret under the same client id; the old one dies at once, or at `previous_ends`.
 
-    A token that never had a secret, as one the file only names, gets its first.
+    A token that never had a secret, as one the file only names, gets its first. The version stays:
+    it is the number of whoever rotates by raising it, and a plan that knows the old one goes on.
     """
     secret, before = new_secret(random), body.get("client_secret_hash")
     after = _without_previous(body) | {
         "client_secret_hash": hash_secret(secret),
-        "client_secret_version": int(body.get("client_secret_version", 1)) + (before is not None),
+        "client_secret_version": body.get("client_secret_version", 1),
     }
     if before is not None and previous_ends is not None and previous_ends > now:
         after["previous_client_secret_hash"] = before

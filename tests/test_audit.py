@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,10 @@ class Table:
     def query(self, filter: AuditFilter) -> tuple[AuditEvent, ...]:
         """Nothing here asks."""
         return ()
+
+    def walk(self, filter: AuditFilter) -> Iterator[AuditEvent]:
+        """Nothing here asks."""
+        return iter(())
 
     def prune(self, before: datetime) -> int:
         """Nothing here asks."""

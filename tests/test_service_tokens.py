@@ -70,7 +70,7 @@ def test_rotation_without_grace_ends_the_old_secret() -> None:
     assert after.client_id == before.client_id and after.secret != before.secret
     assert token.secret_hash == sha256(after.secret.encode()).digest()
     assert token.previous_secret_hash is None
-    assert after.body["client_secret_version"] == 2
+    assert after.body["client_secret_version"] == 1
     assert after.body["expires_at"] == before.body["expires_at"]
 
 

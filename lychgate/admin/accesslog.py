@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.refusals import invalid
 from lychgate.api.base import parse_time
+from lychgate.core.model import AppId
+from lychgate.core.snapshot import CompiledApp
 from lychgate.store.base import AuditEvent, AuditFilter
 
 ACTIONS = ("login", "refused", "logout", "login_failed", "terminal_login", "bypassed")
@@ -31,25 +34,30 @@ def access_requests(call: Call, office: Office) -> Answer:
     """GET access_requests: a bare list, newest first unless asked otherwise."""
     query = call.query
     limit = _count(query, "limit", _DEFAULT_LIMIT)
+    page, per_page = _count(query, "page", 1), _count(query, "per_page", limit)
     asked = AuditFilter(
         since=_time(query, "since"),
         until=_whole_second(_time(query, "until")),
         actions=ACTIONS,
-        limit=_MOST,
+        app=_only(query, "app_uid"),
+        request_id=_only(query, "ray_id"),
+        oldest_first=_one_of(query, "direction", ("desc", "asc")) == "asc",
     )
     tests = [_email(query), *(_equal(query, name) for name in _EQUAL)]
-    entries = [_entry(event, office) for event in office.store.audit.query(asked)]
-    fitting = [entry for entry in entries if all(test(entry) for test in tests)]
-    if _one_of(query, "direction", ("desc", "asc")) == "asc":
-        fitting.reverse()
-    page, per_page = _count(query, "page", 1), _count(query, "per_page", limit)
-    some = fitting[(page - 1) * per_page : page * per_page][:limit]
-    return done([_chosen(entry, query.get("fields")) for entry in some])
+    apps = office.snapshot().apps
+    entries = (_entry(event, apps) for event in office.store.audit.walk(asked))
+    fitting = (entry for entry in entries if all(test(entry) for test in tests))
+    some = islice(fitting, (page - 1) * per_page, page * per_page)
+    return done([_chosen(entry, query.get("fields")) for entry in islice(some, limit)])
 
 
-def _entry(event: AuditEvent, office: Office) -> Entry:
-    app = office.snapshot().apps.get(event.app)  # type: ignore[call-overload]  # ids are texts
-    details = event.details
+def _only(query: Mapping[str, str], name: str) -> str | None:
+    """The value that a filter by equality asks for, which the store can look for itself."""
+    return None if query.get(f"{name}Op") == "neq" else query.get(name)
+
+
+def _entry(event: AuditEvent, apps: Mapping[AppId, CompiledApp]) -> Entry:
+    app, details = apps.get(AppId(event.app)), event.details
     return {
         "action": "login" if event.action in ("login", "refused") else event.action,
         "allowed": bool(event.allowed) or (event.allowed is None and event.action != "refused"),
@@ -76,19 +84,19 @@ def _chosen(entry: Entry, fields: str | None) -> Entry:
 
 
 def _email(query: Mapping[str, str]) -> Fits:
+    """A part of the address in its own case; `email_exact` makes it the whole one."""
     text = query.get("email")
     if text is None:
         return _any
     operator = _one_of(query, "emailOp", ("contains", "eq", "neq"))
-    if query.get("email_exact") == "true":
-        operator = "eq"
-    match operator:
-        case "eq":
-            return lambda entry: bool(entry["user_email"] == text)
-        case "neq":
-            return lambda entry: bool(entry["user_email"] != text)
-        case _:
-            return lambda entry: text in entry["user_email"]
+    exact = operator == "eq" or query.get("email_exact") == "true"
+    wanted = operator != "neq"
+
+    def fits(entry: Entry) -> bool:
+        address = entry["user_email"]
+        return (text == address if exact else text in address) is wanted
+
+    return fits
 
 
 def _equal(query: Mapping[str, str], name: str) -> Fits:

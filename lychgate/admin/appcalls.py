@@ -6,9 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from lychgate.admin.answers import Answer, done, listed
-from lychgate.admin.calls import Call, Office, editable
+from lychgate.admin.calls import Call, Office, editable, etag
 from lychgate.admin.generic import existing, list_of
-from lychgate.admin.kinds.applications import APPLICATIONS, EXACT_APPLICATIONS, linked_policies
+from lychgate.admin.kinds.applications import (
+    APPLICATIONS,
+    EXACT_APPLICATIONS,
+    REACHABLE,
+    linked_policies,
+)
 from lychgate.admin.kinds.policies import is_reusable, policy_body
 from lychgate.admin.kinds.policysplit import CANNOT_UPDATE
 from lychgate.admin.references import refuse_unknown
@@ -54,7 +59,9 @@ def _settings(
     after: dict[str, bool] = {}
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
-        stored = editable(existing(APPLICATIONS, call.id, catalogue))
+        stored = call.may_edit(existing(APPLICATIONS, call.id, catalogue))
+        if stored.body["type"] not in REACHABLE:
+            raise invalid(f"an application of type {stored.body['type']} has no settings")
         kept = base({name: stored.body.get(name, False) for name in names})
         after.update({name: bool(sent.get(name, kept.get(name, False))) for name in names})
         return [Put(Kind.APPLICATION, stored.id, {**stored.body, **after})]
@@ -74,14 +81,15 @@ def revoke_tokens(call: Call, office: Office) -> Answer:
 def list_policies(call: Call, office: Office) -> Answer:
     """GET the policies of an application, both kinds, by precedence."""
     page = call.paging
-    found = _policies(existing(APPLICATIONS, call.id, office.store), office)
+    stored = existing(APPLICATIONS, call.id, office.store)
+    ids = [link["id"] for link in stored.body.get("policies", ())]
+    found = linked_policies(stored, office.store.some(Kind.POLICY, ids))
     return listed(page.cut(found), page, len(found))
 
 
 def get_policy(call: Call, office: Office) -> Answer:
     """GET one policy of an application."""
-    stored = existing(APPLICATIONS, call.id, office.store)
-    return done(_one(call.arguments["policy"], stored, office))
+    return _policy(call, call.arguments["policy"], office)
 
 
 def create_policy(call: Call, office: Office) -> Answer:
@@ -89,7 +97,7 @@ def create_policy(call: Call, office: Office) -> Answer:
     id = str(uuid.uuid4())
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
-        stored = editable(existing(APPLICATIONS, call.id, catalogue))
+        stored = call.may_edit(existing(APPLICATIONS, call.id, catalogue))
         links = _links(stored)
         number = _precedence(call.members)
         if number is None:
@@ -98,7 +106,7 @@ def create_policy(call: Call, office: Office) -> Answer:
         return [put, _relinked(stored, [*links, {"id": id, "precedence": number}])]
 
     office.change(call, plan)
-    return done(_one(id, existing(APPLICATIONS, call.id, office.store), office), 201)
+    return _policy(call, id, office, 201)
 
 
 def update_policy(call: Call, office: Office) -> Answer:
@@ -108,6 +116,7 @@ def update_policy(call: Call, office: Office) -> Answer:
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
         stored = editable(existing(APPLICATIONS, call.id, catalogue))
         policy, number = _linked(stored, id, catalogue), _precedence(call.members)
+        call.expects(policy)
         if is_reusable(policy):
             raise invalid(CANNOT_UPDATE)
         links = _links(stored)
@@ -117,7 +126,7 @@ def update_policy(call: Call, office: Office) -> Answer:
         return [_own_policy(call, id, catalogue), _relinked(stored, links)]
 
     office.change(call, plan)
-    return done(_one(id, existing(APPLICATIONS, call.id, office.store), office))
+    return _policy(call, id, office)
 
 
 def delete_policy(call: Call, office: Office) -> Answer:
@@ -127,6 +136,7 @@ def delete_policy(call: Call, office: Office) -> Answer:
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
         stored = editable(existing(APPLICATIONS, call.id, catalogue))
         policy = _linked(stored, id, catalogue)
+        call.expects(policy)
         relinked = _relinked(stored, [link for link in _links(stored) if link["id"] != id])
         return [relinked] if is_reusable(policy) else [relinked, Delete(Kind.POLICY, id)]
 
@@ -139,11 +149,12 @@ def make_reusable(call: Call, office: Office) -> Answer:
     id = call.arguments["policy"]
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
-        policy = _linked(existing(APPLICATIONS, call.id, catalogue), id, catalogue)
-        return [Put(Kind.POLICY, id, {**editable(policy).body, "reusable": True})]
+        stored = existing(APPLICATIONS, call.id, catalogue)
+        policy = call.may_edit(_linked(stored, id, catalogue))
+        return [Put(Kind.POLICY, id, {**policy.body, "reusable": True})]
 
     office.change(call, plan)
-    return done(_one(id, existing(APPLICATIONS, call.id, office.store), office))
+    return _policy(call, id, office)
 
 
 def _own_policy(call: Call, id: str, catalogue: Catalogue) -> Put:
@@ -181,13 +192,11 @@ def _linked(stored: Object, id: str, catalogue: Catalogue) -> Object:
     return policy
 
 
-def _policies(stored: Object, office: Office) -> list[dict[str, Any]]:
-    ids = [link["id"] for link in stored.body.get("policies", ())]
-    return linked_policies(stored, office.store.some(Kind.POLICY, ids))
-
-
-def _one(id: str, stored: Object, office: Office) -> dict[str, Any]:
-    found = next((one for one in _policies(stored, office) if one["id"] == id), None)
-    if found is None:
+def _policy(call: Call, id: str, office: Office, status: int = 200) -> Answer:
+    """One policy as its application shows it."""
+    stored = existing(APPLICATIONS, call.id, office.store)
+    policies = office.store.some(Kind.POLICY, [id])
+    shown = next((one for one in linked_policies(stored, policies) if one["id"] == id), None)
+    if shown is None:
         raise not_found()
-    return found
+    return done(shown, status, (("etag", etag(policies[id])),))

@@ -79,6 +79,11 @@ class Call:
         """The page that is asked for."""
         return paging(self.query)
 
+    def may_edit(self, stored: Object) -> Object:
+        """The object; refused when `If-Match` names another state, or the file owns it."""
+        self.expects(stored)
+        return editable(stored)
+
     def expects(self, stored: Object) -> None:
         """Refuse when `If-Match` names another state of an object."""
         wanted = self.headers.get("if-match", ())
@@ -147,8 +152,16 @@ class Office:
         except NotFound:
             raise not_found() from None
 
-    def note(self, call: Call, action: str, *, email: str = "", app: str = "") -> None:
-        """Write an action that changes no object to the audit log."""
+    def note(
+        self,
+        call: Call,
+        action: str,
+        *,
+        email: str = "",
+        app: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write an action that changes no object of the store to the audit log."""
         actor = call.actor
         event = AuditEvent(
             at=self.clock(),
@@ -158,6 +171,7 @@ class Office:
             email=email,
             app=app,
             request_id=actor.request_id,
+            details=details or {},
         )
         self.store.audit.write([event])
 

@@ -1,11 +1,11 @@
 """List, get, create, update and delete, the same for every resource."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from lychgate.admin.answers import Answer, done, listed
-from lychgate.admin.calls import Call, Office, editable, etag
+from lychgate.admin.calls import Call, Office, etag
 from lychgate.admin.references import Lookup, refuse_unknown, users_of
 from lychgate.admin.refusals import conflict, invalid, token_in_use
 from lychgate.admin.resource import Prepared, Resource, Update, Wish
@@ -22,7 +22,7 @@ def list_of(resource: Resource) -> Handler:
         if not resource.paged:
             found = _fitting(resource, office, asked)
             return done(resource.render(found, office))
-        if resource.listed is None and not asked:
+        if not asked:
             some = office.store.page(resource.kind, page.per_page, page.offset)
             return listed(resource.render(some.items, office), page, some.total)
         found = _fitting(resource, office, asked)
@@ -38,9 +38,8 @@ def _asked(resource: Resource, query: Mapping[str, str]) -> Mapping[str, str]:
 def _fitting(resource: Resource, office: Office, asked: Mapping[str, str]) -> Sequence[Object]:
     return [
         one
-        for one in office.store.objects(resource.kind)
-        if (resource.listed is None or resource.listed(one))
-        and all(resource.filters[name](one, text) for name, text in asked.items())
+        for one in office.store.listed(resource.kind)
+        if all(resource.filters[name](one, text) for name, text in asked.items())
     ]
 
 
@@ -57,7 +56,7 @@ def get_of(resource: Resource) -> Handler:
 def existing(resource: Resource, id: str, among: Lookup) -> Object:
     """The object of that id; raises Refused when the resource has none."""
     stored = among.object(resource.kind, id)
-    if stored is None or (resource.listed is not None and not resource.listed(stored)):
+    if stored is None or stored.owned:
         raise resource.missing()
     return stored
 
@@ -72,7 +71,7 @@ def create_of(resource: Resource) -> Handler:
         def plan(catalogue: Catalogue) -> Sequence[Edit]:
             if resource.chosen_id and catalogue.object(resource.kind, id) is not None:
                 raise conflict(f"there is one with the {resource.chosen_id} `{id}` already")
-            prepared = resource.prepare(_wish(resource, call.members, id, None, catalogue, office))
+            prepared = resource.prepare(_wish(resource, call, id, None, catalogue, office))
             shown.update(prepared.shown)
             return _checked(prepared, catalogue)
 
@@ -99,15 +98,8 @@ def update_of(resource: Resource) -> Handler:
         target = [call.id]
 
         def plan(catalogue: Catalogue) -> Sequence[Edit]:
-            before = existing(resource, call.id, catalogue)
-            call.expects(before)
-            editable(before)
-            sent = call.members
-            if resource.update is Update.PARTIAL:
-                sent = {**before.body, **sent}
-            if resource.chosen_id and resource.chosen_id not in call.members:
-                sent = {**sent, resource.chosen_id: call.id}
-            prepared = resource.prepare(_wish(resource, sent, call.id, before, catalogue, office))
+            before = call.may_edit(existing(resource, call.id, catalogue))
+            prepared = resource.prepare(_wish(resource, call, call.id, before, catalogue, office))
             shown.update(prepared.shown)
             target[:] = [_main(prepared, resource.kind, call.id)]
             return _checked(prepared, catalogue)
@@ -126,16 +118,19 @@ def _main(prepared: Prepared, kind: Kind, id: str) -> str:
 
 def _wish(
     resource: Resource,
-    sent: Mapping[str, Any],
+    call: Call,
     id: str,
     before: Object | None,
     catalogue: Catalogue,
     office: Office,
 ) -> Wish:
+    met = {} if before is None or resource.update is Update.FULL else before.body
+    chosen = {resource.chosen_id: id} if resource.chosen_id else {}
     return Wish(
         kind=resource.kind,
         id=id,
-        sent=sent,
+        given=call.members,
+        sent={**met, **chosen, **call.members},
         before=before,
         catalogue=catalogue,
         now=office.clock(),
@@ -177,11 +172,11 @@ def delete_of(resource: Resource) -> Handler:
         answer: list[Any] = []
 
         def plan(catalogue: Catalogue) -> Sequence[Edit]:
-            before = existing(resource, call.id, catalogue)
-            call.expects(before)
-            refuse_used(editable(before), catalogue)
+            before = call.may_edit(existing(resource, call.id, catalogue))
+            edits = resource.remove(before, catalogue)
+            refuse_used(before, catalogue, going={edit.id for edit in edits})
             answer[:] = [resource.deleted(before)]
-            return resource.remove(before, catalogue)
+            return edits
 
         # A deletion that answers the object shows it as it was.
         was = existing(resource, call.id, office.store)
@@ -192,9 +187,9 @@ def delete_of(resource: Resource) -> Handler:
     return handle
 
 
-def refuse_used(stored: Object, catalogue: Catalogue) -> None:
-    """Raise, naming them, when others still name the object."""
-    users = users_of(stored.kind, stored.id, catalogue)
+def refuse_used(stored: Object, catalogue: Catalogue, going: Container[str] = ()) -> None:
+    """Raise, naming them, when others that are not `going` with it still name the object."""
+    users = users_of(stored.kind, stored.id, catalogue, going)
     if not users:
         return
     detail = f"`{stored.body.get('name', stored.id)}` is still used by {', '.join(users[:20])}"

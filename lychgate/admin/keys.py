@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lychgate.admin.answers import Answer, done
-from lychgate.admin.calls import Call, Office, editable, shown_time
+from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.validating import validated
 from lychgate.api.base import wire
 from lychgate.api.kept import KeySettingsBody
@@ -40,7 +40,7 @@ def put(call: Call, office: Office) -> Answer:
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
         stored = catalogue.object(Kind.SETTINGS, SETTINGS_ID)
         if stored is not None:
-            editable(stored)
+            call.may_edit(stored)
         return [Put(Kind.SETTINGS, SETTINGS_ID, body)]
 
     office.change(call, plan)
@@ -49,8 +49,10 @@ def put(call: Call, office: Office) -> Answer:
 
 def rotate(call: Call, office: Office) -> Answer:
     """POST rotate: a new key signs from now on, the old one goes on verifying for a while."""
+    before = office.store.keys.keyring()
     keyring = office.store.keys.rotate(office.clock())
-    office.note(call, "rotate_keys")
+    details = {"before": before.signing[-1].kid, "after": keyring.signing[-1].kid}
+    office.note(call, "rotate_keys", details=details)
     return done(_shown(office, keyring))
 
 

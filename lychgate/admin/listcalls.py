@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lychgate.admin.answers import Answer, done, listed
-from lychgate.admin.calls import Call, Office, editable
+from lychgate.admin.calls import Call, Office
 from lychgate.admin.generic import existing
 from lychgate.admin.kinds.groups import LISTS, items_of
 from lychgate.admin.validating import validated
@@ -31,7 +31,7 @@ def edit_list(call: Call, office: Office) -> Answer:
     gone = {*sent.remove, *(item.value for item in sent.append)}
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
-        stored = editable(existing(LISTS, call.id, catalogue))
+        stored = call.may_edit(existing(LISTS, call.id, catalogue))
         kept = [item for item in items_of(stored) if item["value"] not in gone]
         body = {**stored.body, "items": [*kept, *map(wire, sent.append)]}
         return [Put(Kind.LIST, stored.id, wire(parse_body(Kind.LIST, body)))]

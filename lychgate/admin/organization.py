@@ -1,11 +1,11 @@
 """The organization: one object, which a PUT changes in part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from lychgate.admin.answers import Answer, done
-from lychgate.admin.calls import Call, Office, editable, etag
+from lychgate.admin.calls import Call, Office, etag
 from lychgate.admin.references import Lookup, refuse_unknown
 from lychgate.admin.refusals import conflict, invalid, not_enabled
 from lychgate.admin.resource import Body, times
@@ -19,10 +19,9 @@ from lychgate.store.base import Catalogue, Edit, Kind, NotFound, Object, Put
 _ALWAYS: Mapping[str, Any] = {
     "auto_redirect_to_identity": False,
     "is_ui_read_only": False,
-    "session_duration": "24h",
     "strict_service_token_auth": True,
-    "deny_unmatched_requests": True,
 }
+"""The others are left out as long as nobody set them: Terraform takes them for a change."""
 _COMPUTED = frozenset({"id", "created_at", "updated_at"})
 
 
@@ -39,29 +38,31 @@ def get(_call: Call, office: Office) -> Answer:
 
 def create(call: Call, office: Office) -> Answer:
     """POST: there is one already, from the first start on."""
-    if office.store.object(Kind.ORGANIZATION, ACCOUNT) is not None:
-        raise conflict("the organization exists already")
     for member in ("name", "auth_domain"):
         if not call.members.get(member):
             raise invalid(f"{member} is a required field")
-    return _put(call, office, {}, 201)
+
+    def none(catalogue: Catalogue) -> Mapping[str, Any]:
+        if catalogue.object(Kind.ORGANIZATION, ACCOUNT) is not None:
+            raise conflict("the organization exists already")
+        return {}
+
+    return _put(call, office, none, 201)
 
 
 def update(call: Call, office: Office) -> Answer:
     """PUT: members that are left out stay, `null` clears one."""
-    stored = _existing(office.store)
-    call.expects(stored)
-    editable(stored)
-    return _put(call, office, None, 200)
+    return _put(call, office, lambda catalogue: call.may_edit(_existing(catalogue)).body, 200)
 
 
-def _put(call: Call, office: Office, before: Mapping[str, Any] | None, status: int) -> Answer:
+def _put(
+    call: Call, office: Office, before: Callable[[Catalogue], Mapping[str, Any]], status: int
+) -> Answer:
     sent = {name: value for name, value in call.members.items() if name not in _COMPUTED}
     _same_domain(sent.get("auth_domain"), office)
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
-        base = _existing(catalogue).body if before is None else before
-        body = wire(parse_body(Kind.ORGANIZATION, {**base, **sent}))
+        body = wire(parse_body(Kind.ORGANIZATION, {**before(catalogue), **sent}))
         refuse_unknown(Kind.ORGANIZATION, body, catalogue)
         return [Put(Kind.ORGANIZATION, ACCOUNT, body)]
 

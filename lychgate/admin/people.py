@@ -5,7 +5,7 @@ from typing import Any
 
 from lychgate.admin.answers import Answer, done, listed
 from lychgate.admin.calls import Call, Office, shown_time
-from lychgate.admin.refusals import conflict, invalid, not_found
+from lychgate.admin.refusals import Refused, conflict, invalid, not_found
 from lychgate.admin.validating import validated
 from lychgate.api.base import Name, Text, Wire
 from lychgate.core.urls import canonical_email
@@ -29,7 +29,7 @@ class UserChangeBody(Wire):
     name: Text | None = None
 
 
-def show_user(user: User, sessions: int = 0) -> dict[str, Any]:
+def show_user(user: User) -> dict[str, Any]:
     """A person as they are shown."""
     last = user.last_login_at
     return {
@@ -40,7 +40,7 @@ def show_user(user: User, sessions: int = 0) -> dict[str, Any]:
         "access_seat": last is not None,
         "gateway_seat": False,
         "seat_uid": user.id,
-        "active_device_count": sessions,
+        "active_device_count": 0,
         **({} if last is None else {"last_successful_login": shown_time(last)}),
         "created_at": shown_time(user.created_at),
         "updated_at": shown_time(user.updated_at),
@@ -57,18 +57,19 @@ def list_users(call: Call, office: Office) -> Answer:
 
 def get_user(call: Call, office: Office) -> Answer:
     """GET one user."""
-    user = _existing(call, office)
-    return done(show_user(user, len(office.store.sessions.by_email(user.email))))
+    return done(show_user(_existing(call, office)))
 
 
 def create_user(call: Call, office: Office) -> Answer:
     """POST users: somebody who has not logged in yet."""
     sent = validated(UserBody, call.members)
-    email = _address(sent.email)
+    email, now = _address(sent.email), office.clock()
     if office.store.users.by_email(email) is not None:
-        raise conflict(f"there is a user `{email}` already")
-    user = office.store.users.find_or_create(email, sent.name, office.clock())
-    office.note(call, "create_user", email=email)
+        raise _taken(email)
+    user = office.store.users.find_or_create(email, sent.name, now)
+    if user.created_at != now:
+        raise _taken(email)
+    office.note(call, "create_user", email=email, details={"after": _noted(user)})
     return done(show_user(user), 201)
 
 
@@ -77,24 +78,38 @@ def update_user(call: Call, office: Office) -> Answer:
     user, sent = _existing(call, office), validated(UserChangeBody, call.members)
     email = user.email if sent.email is None else _address(sent.email)
     name = user.name if sent.name is None else sent.name
+    if email != user.email:
+        if office.store.users.by_email(email) is not None:
+            raise _taken(email)
+        # First, so that whatever happens in between leaves no session under an old address.
+        office.store.revocations.revoke_user(user.id, office.clock())
     try:
         changed = office.store.users.update(user.id, email, name, office.clock())
     except Conflict:
-        raise conflict(f"there is a user `{email}` already") from None
+        raise _taken(email) from None
     if changed is None:
         raise not_found()
-    if email != user.email:
-        office.store.revocations.revoke_user(user.id, office.clock())
-    office.note(call, "update_user", email=email)
+    details = {"before": _noted(user), "after": _noted(changed)}
+    office.note(call, "update_user", email=email, details=details)
     return done(show_user(changed))
 
 
 def delete_user(call: Call, office: Office) -> Answer:
     """DELETE one user, with their sessions."""
     user = _existing(call, office)
-    office.store.users.delete(user.id, office.clock())
-    office.note(call, "delete_user", email=user.email)
+    if not office.store.users.delete(user.id, office.clock()):
+        raise not_found()
+    office.note(call, "delete_user", email=user.email, details={"before": _noted(user)})
     return done({})
+
+
+def _taken(email: str) -> Refused:
+    return conflict(f"there is a user `{email}` already")
+
+
+def _noted(user: User) -> dict[str, str]:
+    """What the audit log says of a person."""
+    return {"id": user.id, "email": user.email, "name": user.name}
 
 
 def active_sessions(call: Call, office: Office) -> Answer:
@@ -114,11 +129,10 @@ def active_session(call: Call, office: Office) -> Answer:
 
 def last_seen_identity(call: Call, office: Office) -> Answer:
     """GET last_seen_identity: what the newest login says of them."""
-    user = _existing(call, office)
-    sessions = office.store.sessions.by_email(user.email)
-    if not sessions:
+    session = office.store.sessions.newest(_existing(call, office).id)
+    if session is None:
         raise not_found()
-    return done(_identity(sessions[0], office))
+    return done(_identity(session, office))
 
 
 def failed_logins(call: Call, office: Office) -> Answer:

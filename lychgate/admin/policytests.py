@@ -151,8 +151,8 @@ def _status(user: User, policies: Sequence[CompiledPolicy], office: Office) -> s
 
 
 def _session(user: User, office: Office) -> Session | None:
-    """The newest login; without one nothing is known of a person."""
-    return next(iter(office.store.sessions.by_email(user.email)), None)
+    """The last login that is remembered; without one nothing is known of a person."""
+    return office.store.sessions.newest(user.id)
 
 
 def _judged(session: Session, policies: Sequence[CompiledPolicy]) -> str:

@@ -1,7 +1,7 @@
 """Which object names which: what a body refers to, and by whom an object is in use."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -80,12 +80,13 @@ def _said(reference: Reference) -> str:
     return f"{reference.member}: {word} not found: `{reference.id}`"
 
 
-def users_of(kind: Kind, id: str, catalogue: Catalogue) -> list[str]:
-    """What names an object, in words: "application `Wiki`"."""
+def users_of(kind: Kind, id: str, catalogue: Catalogue, going: Container[str] = ()) -> list[str]:
+    """What names an object and is not `going` with it, in words: "application `Wiki`"."""
     found: list[str] = []
     for naming in _NAMING:
-        for one in catalogue.objects(naming):
-            if any(ref.kind is kind and ref.id == id for ref in references(naming, one.body)):
+        for one in catalogue.holding(naming, id):
+            named = any(ref.kind is kind and ref.id == id for ref in references(naming, one.body))
+            if named and one.id not in going:
                 word = WORDS.get(naming, naming.value)
                 found.append(f"{word} `{one.body.get('name', one.id)}`")
     return found

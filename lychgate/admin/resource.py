@@ -22,7 +22,10 @@ class Wish:
 
     kind: Kind
     id: str
+    given: Mapping[str, Any]
+    """What the caller sent."""
     sent: Mapping[str, Any]
+    """The same, for a partial update over the state it meets."""
     before: Object | None
     catalogue: Catalogue
     now: datetime
@@ -110,8 +113,6 @@ class Resource:
     """What a deletion answers; None: the object as it was."""
     remove: Callable[[Object, Catalogue], Sequence[Edit]] = remove
     filters: Mapping[str, Filter] = field(default_factory=dict)
-    listed: Callable[[Object], bool] | None = None
-    """Which of the stored objects belong to it; None: all."""
     missing: Callable[[], Refused] = not_found
     chosen_id: str = ""
     """The member that holds the id where the caller chooses it."""

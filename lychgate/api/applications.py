@@ -118,8 +118,9 @@ class ReachableBody(ApplicationBody):
         """The destinations, also those given in an older way."""
         if self.destinations:
             return self.destinations
-        uris = dict.fromkeys([*([self.domain] if self.domain else []), *self.self_hosted_domains])
-        return [DestinationBody(uri=uri) for uri in uris]
+        hidden = self.domain is not None and self.domain not in self.self_hosted_domains
+        uris = [*([self.domain] if hidden and self.domain else []), *self.self_hosted_domains]
+        return [DestinationBody(uri=uri) for uri in dict.fromkeys(uris)]
 
 
 class SelfHostedBody(ReachableBody):
@@ -203,6 +204,9 @@ class LauncherBody(ApplicationBody):
     footer_links: Annotated[list[FooterLink], Field(max_length=100)] = Field(default_factory=list)
     landing_page_design: LandingPage | None = None
     skip_app_launcher_login_page: Flag = False
+    custom_deny_url: WebLink | None = None
+    custom_non_identity_deny_url: WebLink | None = None
+    custom_deny_message: Text | None = None
 
 
 class WarpBody(ApplicationBody):

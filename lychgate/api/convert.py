@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from lychgate.api.applications import (
     ApplicationBody,
+    LauncherBody,
     ReachableBody,
     SaasApplicationBody,
     WarpBody,
@@ -293,7 +294,7 @@ def _first(pair: tuple[int, Any]) -> int:
 
 
 def _deny(value: ApplicationBody) -> DenySettings:
-    if not isinstance(value, ReachableBody | WarpBody):
+    if not isinstance(value, ReachableBody | LauncherBody | WarpBody):
         return DenySettings()
     return DenySettings(
         message=value.custom_deny_message or "",

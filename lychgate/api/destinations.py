@@ -99,9 +99,11 @@ class OverrideBody(Wire):
 
 
 def _known_type(value: Any) -> Any:
-    if isinstance(value, str) and value not in {"public", "via_mcp_server_portal"}:
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in {"public", "via_mcp_server_portal"}:
         raise ValueError(f"unsupported destination type `{value[:40]}`")
-    return value
+    return value.lower()
 
 
 class DestinationBody(Wire):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from lychgate.api.base import Flag, Kept, Lower, Name, Text
+from lychgate.api.base import Flag, Kept, Lower, Name
 from lychgate.api.certificates import Host
 
 _MOST_HTML = 262_144
@@ -22,7 +22,7 @@ class CustomPageBody(Kept):
     name: Name
     type: Annotated[Literal["identity_denied", "forbidden", "login", "interstitial"], Lower]
     custom_html: Annotated[str, Field(min_length=1, max_length=_MOST_HTML)]
-    contract_version: Text | None = None
+    contract_version: Annotated[int, Field(ge=0, le=2**31)] | None = None
 
 
 class KeySettingsBody(Kept):

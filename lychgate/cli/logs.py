@@ -1,9 +1,10 @@
 """`lychgate logs`: who did what, from the audit log."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.core.durations import parse_duration
 from lychgate.errors import LychgateError
-from lychgate.store.base import AuditEvent, AuditFilter, Kind, Store
+from lychgate.store.base import AuditEvent, AuditFilter, Kind
 
 _MOST = 100_000
 
@@ -48,23 +49,12 @@ def logs(
             allowed=allowed,
             app=None if app is None else _app(app, names),
         )
-        found = list(_pages(store, asked, limit))
+        found = list(islice(store.audit.walk(asked), limit))
     if as_json:
         for event in found:
             typer.echo(json.dumps(_members(event)))
     else:
         _show(found, names)
-
-
-def _pages(store: Store, asked: AuditFilter, limit: int) -> Iterator[AuditEvent]:
-    """Page by page, so that a long answer is complete."""
-    before: int | None = None
-    while limit > 0:
-        page = store.audit.query(replace(asked, before_id=before, limit=min(limit, 1000)))
-        yield from page
-        if not page:
-            return
-        limit, before = limit - len(page), page[-1].id
 
 
 def _app(text: str, names: dict[str, str]) -> str:

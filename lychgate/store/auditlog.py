@@ -1,6 +1,6 @@
 """Keeps the audit log: appends, answers questions, forgets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from lychgate.store.database import Database
 
 _MOST = 10_000
 """Most lines one question is answered with."""
+_AT_A_TIME = 1000
 
 
 def append(connection: Connection, events: Iterable[AuditEvent]) -> None:
@@ -34,12 +35,25 @@ class SqlAuditLog:
             append(connection, events)
 
     def query(self, filter: AuditFilter) -> tuple[AuditEvent, ...]:
-        """Lines that fit, newest first."""
-        audit = tables.audit
-        query = select(audit).where(*_conditions(filter)).order_by(audit.c.id.desc())
+        """Lines that fit."""
+        return self._some(filter, min(filter.limit, _MOST), None)
+
+    def walk(self, filter: AuditFilter) -> Iterator[AuditEvent]:
+        """Every line that fits, however many; they are read some at a time."""
+        some = self._some(filter, _AT_A_TIME, None)
+        while some:
+            yield from some
+            some = self._some(filter, _AT_A_TIME, some[-1].id)
+
+    def _some(self, filter: AuditFilter, limit: int, last: int | None) -> tuple[AuditEvent, ...]:
+        """So many lines that fit; only those behind the `last` one, where it is given."""
+        audit, id = tables.audit, tables.audit.c.id
+        query = select(audit).where(*_conditions(filter)).limit(limit)
+        if last is not None:
+            query = query.where(id > last if filter.oldest_first else id < last)
+        query = query.order_by(id if filter.oldest_first else id.desc())
         with self.database.read() as connection:
-            rows = connection.execute(query.limit(min(filter.limit, _MOST))).all()
-        return tuple(_event(row) for row in rows)
+            return tuple(_event(row) for row in connection.execute(query))
 
     def prune(self, before: datetime) -> int:
         """Forget older lines; how many they were."""
@@ -65,8 +79,6 @@ def _conditions(filter: AuditFilter) -> list[ColumnElement[bool]]:
         conditions.append(columns.at <= filter.until)
     if filter.actions:
         conditions.append(columns.action.in_(filter.actions))
-    if filter.before_id is not None:
-        conditions.append(columns.id < filter.before_id)
     return conditions
 
 

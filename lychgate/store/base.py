@@ -1,6 +1,6 @@
 """What every part may ask of the store: the protocol, its records, and its errors."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,6 +65,11 @@ class Object:
     source: Source
     seq: int
     """Order of creation over all kinds."""
+    created_by: str = ""
+    """The name of whoever made it; empty when that is not known."""
+    updated_by: str = ""
+    owned: bool = False
+    """It belongs to another object and is not listed by itself."""
 
     @property
     def key(self) -> ObjectKey:
@@ -116,6 +121,12 @@ class Catalogue(Protocol):
 
     def object(self, kind: Kind, id: str) -> Object | None:
         """One object, if it exists."""
+
+    def holding(self, kind: Kind, text: str) -> tuple[Object, ...]:
+        """At least those objects of a kind in whose body that text stands, in order of creation.
+
+        This is how what names an id is found without reading every body.
+        """
 
 
 type Plan = Callable[[Catalogue], Sequence[Edit]]
@@ -203,6 +214,9 @@ class Sessions(Protocol):
 
     def by_email(self, email: str) -> tuple[Session, ...]:
         """Logins of an address that are still good, newest first."""
+
+    def newest(self, subject: str) -> Session | None:
+        """The last login of a person that is remembered, also when it was ended or is over."""
 
     def live(self, limit: int = 1000) -> tuple[Session, ...]:
         """Logins of everybody that are still good, newest first."""
@@ -467,9 +481,10 @@ class AuditFilter:
     target: str | None = None
     request_id: str | None = None
     allowed: bool | None = None
-    before_id: int | None = None
-    """Only lines older than this one: the last of the page before."""
+    oldest_first: bool = False
+    """The order of the answer; else the newest come first."""
     limit: int = 100
+    """At most so many lines; a walk has none but its own end."""
 
 
 class AuditLog(Protocol):
@@ -479,7 +494,10 @@ class AuditLog(Protocol):
         """Append lines, all or none."""
 
     def query(self, filter: AuditFilter) -> tuple[AuditEvent, ...]:
-        """Lines that fit, newest first."""
+        """Lines that fit."""
+
+    def walk(self, filter: AuditFilter) -> Iterator[AuditEvent]:
+        """Every line that fits, however many; they are read some at a time."""
 
     def prune(self, before: datetime) -> int:
         """Forget older lines; how many they were."""
@@ -591,8 +609,11 @@ class Store(Protocol):
     def object(self, kind: Kind, id: str) -> Object | None:
         """One object, if it exists."""
 
+    def listed(self, kind: Kind) -> tuple[Object, ...]:
+        """The objects of a kind that are listed by themselves, in order of creation."""
+
     def page(self, kind: Kind, limit: int, offset: int) -> Page[Object]:
-        """Some objects of a kind in order of creation, and how many there are."""
+        """Some of those that are listed by themselves, and how many there are."""
 
     def some(self, kind: Kind, ids: Collection[str]) -> Mapping[str, Object]:
         """Those of the ids that exist."""

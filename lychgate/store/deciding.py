@@ -1,4 +1,4 @@
-"""When did a member that decides last change, and what may the audit log show of a body."""
+"""What a body says of its object: whether it decides anew, is listed, and what may be told."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,6 +32,12 @@ _DECIDING: Mapping[Kind, tuple[str, ...]] = {
     ),
 }
 """For kinds that are not named every member decides."""
+
+
+def owned_by_another(kind: Kind, body: Mapping[str, Any]) -> bool:
+    """Whether an object belongs to another one and is not listed by itself."""
+    return kind is Kind.POLICY and body.get("reusable") is False
+
 
 _MUST_BE_SEALED = frozenset({"client_secret", "private_key", "auth_credentials"})
 _HIDDEN = ("secret", "password", "private_key", "auth_credentials")

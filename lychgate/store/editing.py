@@ -28,11 +28,12 @@ from lychgate.store.objects import (
     lock_revision,
     next_revision,
     read_changes,
+    read_holding,
     read_object,
     read_objects,
 )
 from lychgate.store.sealing import MasterKey
-from lychgate.store.writing import Removed, Step, Written, write
+from lychgate.store.writing import Removed, Stamp, Step, Written, write
 
 _MANY = 200
 """From how many edits on the stored objects are read by whole kinds."""
@@ -53,6 +54,10 @@ class Locked:
         """One object, if it exists."""
         return read_object(self.connection, kind, id)
 
+    def holding(self, kind: Kind, text: str) -> tuple[Object, ...]:
+        """At least those objects of a kind in whose body that text stands, in order of creation."""
+        return read_holding(self.connection, kind, text)
+
 
 def change[S](
     database: Database, master: MasterKey, mirror: Mirror[S], actor: Actor, plan: Plan
@@ -70,7 +75,8 @@ def change[S](
         way = mirror.advance(base, draft, read_changes(connection, master, since, draft.visit))
         _apply(draft, steps)
         candidate = way.finish(mirror.compile, revision + 1, now)
-        write(connection, master, steps, next_revision(connection), now)
+        stamp = Stamp(next_revision(connection), now, actor.name)
+        write(connection, master, steps, stamp)
         append(connection, _audit(actor, steps, revision + 1, now))
     mirror.keep(candidate)
     return revision + 1

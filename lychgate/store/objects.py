@@ -1,9 +1,22 @@
 """Reads objects and what changed since a revision."""
 
+import json
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    func,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 
 from lychgate.core.keys import Keyring
 from lychgate.core.model import Revocation, RevocationKind
@@ -76,14 +89,31 @@ def read_objects(connection: Connection, kind: Kind) -> tuple[Object, ...]:
     return tuple(_object(row) for row in connection.execute(query))
 
 
+def read_holding(connection: Connection, kind: Kind, words: str) -> tuple[Object, ...]:
+    """At least those objects of a kind in whose body that text stands, in order of creation."""
+    objects, written = tables.objects, json.dumps(words)[1:-1]
+    holds = type_coerce(objects.c.body, Text).contains(written, autoescape=True)
+    query = select(objects).where(objects.c.kind == kind, holds).order_by(objects.c.seq)
+    return tuple(_object(row) for row in connection.execute(query))
+
+
+def read_listed(connection: Connection, kind: Kind) -> tuple[Object, ...]:
+    """The objects of a kind that are listed by themselves, in order of creation."""
+    query = select(tables.objects).where(_listed(kind)).order_by(tables.objects.c.seq)
+    return tuple(_object(row) for row in connection.execute(query))
+
+
 def read_page(connection: Connection, kind: Kind, limit: int, offset: int) -> Page[Object]:
-    """Some objects of a kind in order of creation, and how many there are."""
+    """Some of those that are listed by themselves, and how many there are."""
     objects = tables.objects
-    of_kind = objects.c.kind == kind
-    total = connection.execute(select(func.count()).select_from(objects).where(of_kind))
-    query = select(objects).where(of_kind).order_by(objects.c.seq).limit(limit).offset(offset)
+    total = connection.execute(select(func.count()).select_from(objects).where(_listed(kind)))
+    query = select(objects).where(_listed(kind)).order_by(objects.c.seq).limit(limit).offset(offset)
     found = tuple(_object(row) for row in connection.execute(query))
     return Page(found, int(total.scalar_one()))
+
+
+def _listed(kind: Kind) -> ColumnElement[bool]:
+    return and_(tables.objects.c.kind == kind, tables.objects.c.owned.is_(False))
 
 
 def read_some(connection: Connection, kind: Kind, ids: Collection[str]) -> Iterator[Object]:
@@ -156,6 +186,9 @@ def _object(row: Row[Any]) -> Object:
         revision=row.revision,
         source=Source(row.source),
         seq=row.seq,
+        created_by=row.created_by,
+        updated_by=row.updated_by,
+        owned=row.owned,
     )
 
 

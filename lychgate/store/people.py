@@ -67,6 +67,14 @@ class SqlSessions:
         """Logins of an address that are still good, newest first."""
         return self._good(tables.sessions.c.email == canonical(email), None)
 
+    def newest(self, subject: str) -> Session | None:
+        """The last login of a person that is remembered, also when it was ended or is over."""
+        sessions = tables.sessions
+        query = select(sessions).where(sessions.c.subject == subject)
+        with self.database.read() as connection:
+            row = connection.execute(query.order_by(sessions.c.created_at.desc()).limit(1)).first()
+        return None if row is None else _session(row)
+
     def live(self, limit: int = 1000) -> tuple[Session, ...]:
         """Logins of everybody that are still good, newest first."""
         return self._good(tables.sessions.c.nonce.is_not(None), limit)

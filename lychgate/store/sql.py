@@ -38,6 +38,7 @@ from lychgate.store.objects import (
     lock_revision,
     next_revision,
     read_changes,
+    read_listed,
     read_object,
     read_objects,
     read_page,
@@ -186,8 +187,13 @@ class SqlStore[S]:
         with self._database.read() as connection:
             return read_object(connection, kind, id)
 
+    def listed(self, kind: Kind) -> tuple[Object, ...]:
+        """The objects of a kind that are listed by themselves, in order of creation."""
+        with self._database.read() as connection:
+            return read_listed(connection, kind)
+
     def page(self, kind: Kind, limit: int, offset: int) -> Page[Object]:
-        """Some objects of a kind in order of creation, and how many there are."""
+        """Some of those that are listed by themselves, and how many there are."""
         with self._database.read() as connection:
             return read_page(connection, kind, limit, offset)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -104,7 +105,13 @@ objects = Table(
     # `api` or `file`.
     Column("source", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    # Who made it, and who changed it last; empty for what is older than these columns.
+    Column("created_by", Words, nullable=False, server_default=""),
+    Column("updated_by", Words, nullable=False, server_default=""),
+    # It belongs to another object, as a policy of one application, and is not listed by itself.
+    Column("owned", Boolean, nullable=False, server_default=false()),
     Index("ix_objects_kind_seq", "kind", "seq"),
+    Index("ix_objects_listed", "kind", "owned", "seq"),
 )
 
 tombstones = Table(

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, inse
 
 from lychgate.store import tables
 from lychgate.store.base import Kind, Object, ObjectKey, Put
+from lychgate.store.deciding import owned_by_another
 from lychgate.store.objects import next_seq
 from lychgate.store.sealing import MasterKey
 
@@ -34,25 +35,34 @@ class Removed:
 type Step = Written | Removed
 
 
-def write(
-    connection: Connection, master: MasterKey, steps: Sequence[Step], revision: int, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What is the same for every step of a change."""
+
+    revision: int
+    at: datetime
+    by: str
+
+
+def write(connection: Connection, master: MasterKey, steps: Sequence[Step], stamp: Stamp) -> None:
     """Write every step under one revision."""
     written = [step for step in steps if isinstance(step, Written)]
-    _insert(connection, [step for step in written if step.before is None], revision, now)
-    _update(connection, [step for step in written if step.before is not None], revision, now)
-    _remove(connection, [step for step in steps if isinstance(step, Removed)], revision, now)
+    _insert(connection, [step for step in written if step.before is None], stamp)
+    _update(connection, [step for step in written if step.before is not None], stamp)
+    _remove(connection, [step for step in steps if isinstance(step, Removed)], stamp)
     for step in written:
         if step.put.secrets is not None:
             _seal(connection, master, step.key, step.put.secrets)
 
 
-def _insert(connection: Connection, steps: list[Written], revision: int, now: datetime) -> None:
+def _insert(connection: Connection, steps: list[Written], stamp: Stamp) -> None:
     if not steps:
         return
     first = next_seq(connection, len(steps))
     rows = [
-        _values(step, revision, now) | _columns(step.key) | {"created_at": now, "seq": seq}
+        _values(step, stamp)
+        | _columns(step.key)
+        | {"created_at": stamp.at, "created_by": stamp.by, "seq": seq}
         for seq, step in enumerate(steps, start=first)
     ]
     connection.execute(insert(tables.objects), rows)
@@ -60,29 +70,31 @@ def _insert(connection: Connection, steps: list[Written], revision: int, now: da
     connection.execute(delete(dead).where(*_this(dead)), [_names(step.key) for step in steps])
 
 
-def _update(connection: Connection, steps: list[Written], revision: int, now: datetime) -> None:
+def _update(connection: Connection, steps: list[Written], stamp: Stamp) -> None:
     if steps:
         objects = tables.objects
-        rows = [_values(step, revision, now) | _names(step.key) for step in steps]
+        rows = [_values(step, stamp) | _names(step.key) for step in steps]
         connection.execute(update(objects).where(*_this(objects)), rows)
 
 
-def _remove(connection: Connection, steps: list[Removed], revision: int, now: datetime) -> None:
+def _remove(connection: Connection, steps: list[Removed], stamp: Stamp) -> None:
     if not steps:
         return
     for table in (tables.objects, tables.secrets):
         connection.execute(delete(table).where(*_this(table)), [_names(each.key) for each in steps])
-    grave = {"revision": revision, "deleted_at": now}
+    grave = {"revision": stamp.revision, "deleted_at": stamp.at}
     connection.execute(insert(tables.tombstones), [_columns(each.key) | grave for each in steps])
 
 
-def _values(step: Written, revision: int, now: datetime) -> dict[str, Any]:
+def _values(step: Written, stamp: Stamp) -> dict[str, Any]:
     return {
         "body": step.put.body,
-        "updated_at": now,
+        "updated_at": stamp.at,
+        "updated_by": stamp.by,
         "rules_changed_at": step.rules_changed_at,
-        "revision": revision,
+        "revision": stamp.revision,
         "source": step.put.source.value,
+        "owned": owned_by_another(step.key[0], step.put.body),
     }
 
 

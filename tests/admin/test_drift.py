@@ -1,97 +1,189 @@
 """What is read back is what was sent, member by member; what was never sent stays away."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from limits import RateLimitItemPerMinute
+from pydantic import BaseModel
 
 from lychgate.admin.refusals import Refused
+from lychgate.api import body_model
+from lychgate.core.selectors import ALL
 from lychgate.web.admin import limit
+from tests.admin.bodies import EVERYONE, OIDC, Body, Made, host, rules
+from tests.admin.everything import FULL, Full
 from tests.admin.running import Running
 
-EVERYONE: list[Any] = [{"everyone": {}}]
-NEVER_SET = (
-    *("custom_deny_url", "logo_url", "same_site_cookie_attribute", "custom_pages", "cors_headers"),
-    *("allow_authenticate_via_warp", "mfa_config", "scim_config", "oauth_configuration"),
+FRESH = frozenset(
+    {"id", "uid", "type", "name", "aud", "created_at", "updated_at", "domain", "tags", "policies"}
+    | {"self_hosted_domains", "destinations", "app_launcher_visible", "allowed_idps"}
+    | {"auto_redirect_to_identity", "session_duration", "enable_binding_cookie"}
+    | {"http_only_cookie_attribute", "options_preflight_bypass"}
 )
-APPLICATIONS: dict[str, dict[str, Any]] = {
-    "everything": {
-        "type": "self_hosted",
-        "session_duration": "1h30m",
-        "app_launcher_visible": False,
-        "auto_redirect_to_identity": True,
-        "enable_binding_cookie": True,
-        "http_only_cookie_attribute": True,
-        "path_cookie_attribute": True,
-        "skip_interstitial": True,
-        "service_auth_401_redirect": True,
-        "same_site_cookie_attribute": "lax",
-        "custom_deny_message": "No.",
-        "custom_deny_url": "https://example.com/no",
-        "logo_url": "https://example.com/logo.png",
-        "read_service_tokens_from_header": "Authorization",
-        "cors_headers": {"allow_all_methods": True, "allowed_origins": ["https://a.example"]},
-    },
-    "oauth with nothing": {"type": "self_hosted", "oauth_configuration": {}},
-    "oauth with a grant": {
-        "type": "self_hosted",
-        "oauth_configuration": {
-            "enabled": True,
-            "dynamic_client_registration": {"allowed_uris": ["https://a.example/*"]},
-            "grant": {"session_duration": "720h"},
-        },
-    },
-    "public paths": {
-        "type": "self_hosted",
-        "overrides": [{"path_pattern": "/open/*", "behavior": "public"}],
-    },
-}
+"""Exactly what an application shows of which nothing but a name and a domain was said."""
+NOT_SENT = frozenset(
+    {"aud", "zero_hop", "allow_encoded_slash", "cookie_for_origin", "crl"}
+    | {"client_secret_hash", "previous_client_secret_hash", "expires_at", "reusable"}
+    | {"client_id", "previous_client_secret_expires_at", "trusted_accounts"}
+)
+"""Members of the wire shapes that are ours alone, or that only the gate writes."""
+SECRET = frozenset({"auth_credentials", "client_secret"})
 
 
-@pytest.mark.parametrize("body", APPLICATIONS.values(), ids=APPLICATIONS)
-def test_an_application_does_not_drift(server: Running, body: dict[str, Any]) -> None:
-    host = f"{secrets.token_hex(4)}.example.com"
-    place: dict[str, Any] = {"type": "public", "uri": f"{host}/a"}
-    if "overrides" in body:
-        place["overrides"] = body["overrides"]
-    sent = {name: value for name, value in body.items() if name != "overrides"}
-    sent |= {"name": host, "destinations": [place, {"type": "public", "uri": host}]}
+@pytest.fixture(scope="module")
+def made(server: Running) -> Iterator[Made]:
+    """One of everything that can be named."""
     with server.http() as http:
-        made = http.post(server.account("/access/apps"), json=sent).json()["result"]
-        url = server.account(f"/access/apps/{made['id']}")
-        again = http.put(url, json=sent).json()["result"]
-        read = http.get(url).json()["result"]
-        for shown in (made, again, read):
-            assert {name: shown[name] for name in sent} == sent
-            assert not [name for name in NEVER_SET if name in shown and name not in sent]
-        bare = {name: sent[name] for name in ("type", "name", "destinations")}
-        cleared = http.put(url, json={**bare, "logo_url": None}).json()["result"]
-        assert not [name for name in NEVER_SET if name in cleared]
-        assert cleared["aud"] == made["aud"]
-        http.delete(url)
+
+        def make(path: str, body: Body, id: str = "id") -> str:
+            answer = http.post(server.account(path), json=body)
+            assert answer.status_code == 201, answer.text
+            return str(answer.json()["result"][id])
+
+        word = secrets.token_hex(4)
+        simple = {"name": word, "include": EVERYONE}
+        page = {"name": word, "type": "forbidden", "custom_html": "<p>no</p>"}
+        upstream = {"id": word, "name": word, "hostname": "https://mcp.example.com"}
+        yield Made(
+            idp=make(
+                "/access/identity_providers", {"name": word, "type": "oidc", "config": {**OIDC}}
+            ),
+            group=make("/access/groups", simple),
+            token=make("/access/service_tokens", {"name": word}),
+            page=make("/access/custom_pages", page),
+            tag=make("/access/tags", {"name": word}, "name"),
+            list=make("/gateway/lists", {"name": word, "type": "EMAIL"}),
+            ips=make("/gateway/lists", {"name": word, "type": "IP"}),
+            app=make("/access/apps", {"type": "self_hosted", "name": word, "domain": host()}),
+            server=make(
+                "/access/ai-controls/mcp/servers", {**upstream, "auth_type": "unauthenticated"}
+            ),
+            policy=make("/access/policies", {**simple, "decision": "allow"}),
+        )
 
 
-def test_rules_keep_their_order_and_spelling(server: Running) -> None:
-    rules = [
-        {"ip": {"ip": "2001:DB8::/32"}},
-        {"email": {"email": "Alice@Example.com"}},
-        {"email": {"email": "Alice@Example.com"}},
-        {"everyone": {}},
-        {"geo": {"country_code": "PT"}},
-    ]
-    sent = {"name": "order", "include": EVERYONE, "require": rules, "exclude": []}
+def members(model: type[BaseModel]) -> set[str]:
+    """The wire names of a shape that callers may send."""
+    return {field.alias or name for name, field in model.model_fields.items()} - NOT_SENT
+
+
+SOMEWHERE = Made(*["x"] * 10)
+
+
+@pytest.mark.parametrize("full", FULL.values(), ids=FULL)
+def test_every_member_of_the_contract_is_tried(full: Full) -> None:
+    bodies = [body(SOMEWHERE) for body in full.bodies]
+    for body in bodies:
+        assert set().union(*bodies) >= members(body_model(full.kind, body)) - full.without
+
+
+def test_every_kind_of_rule_is_tried() -> None:
+    tried = {kind for rule in rules(SOMEWHERE) for kind in rule} | {"linked_app_token"}
+    assert tried == {selector.kind for selector in ALL} | {"group"}
+
+
+@pytest.mark.parametrize("full", FULL.values(), ids=FULL)
+def test_the_sdk_reads_what_it_wrote(
+    full: Full, server: Running, cf: Any, account: str, made: Made
+) -> None:
+    api = full.api(cf)
+    for write in full.bodies:
+        sent = write(made)
+        made_ = plain(api.create(account_id=account, **sent))
+        id = made_[full.id]
+        read = plain(getattr(api, full.get)(id, account_id=account))
+        assert missing(visible_of(sent), read) == []
+        changing = {name: v for name, v in sent.items() if name not in full.in_place}
+        updated = plain(api.update(id, account_id=account, **changing))
+        listed = next(one for one in map(plain, api.list(account_id=account)) if one[full.id] == id)
+        again = plain(getattr(api, full.get)(id, account_id=account))
+        assert timeless(read) == timeless(again)
+        less = {name: v for name, v in timeless(read).items() if name not in full.lists_less}
+        assert less == timeless(listed) == timeless(updated) == timeless(made_)
+        unhost(api, id, account, sent)
+        api.delete(id, account_id=account)
+
+
+def missing(wanted: Body, shown: Body) -> list[str]:
+    """The members that do not stand in what is shown as they were sent."""
+    found: list[str] = []
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(shown.get(name), dict):
+            found += missing(value, shown[name])
+        elif shown.get(name) != value:
+            found.append(f"{name}: {value!r} became {shown.get(name)!r}")
+    return found
+
+
+def unhost(api: Any, id: str, account: str, sent: Body) -> None:
+    """An authority goes when no host is tied to it any more."""
+    if "associated_hostnames" in sent:
+        api.update(id, account_id=account, associated_hostnames=[])
+
+
+def plain(value: Any) -> Body:
+    """An answer of the SDK as it came."""
+    shown: Body = value.to_dict(mode="json", warnings=False)
+    return shown
+
+
+def visible_of(sent: Body) -> Body:
+    """What was sent without what is never shown."""
+    return {
+        name: visible_of(value) if isinstance(value, dict) else value
+        for name, value in sent.items()
+        if name not in SECRET and not (name == "certificate" and isinstance(value, str))
+    }
+
+
+def timeless(shown: Body) -> Body:
+    """Without times of change, and secrets that are shown once."""
+    return {
+        name: timeless(value) if isinstance(value, dict) else value
+        for name, value in shown.items()
+        if name not in {"updated_at", "modified_at", "client_secret"}
+    }
+
+
+def test_a_fresh_application_shows_this_and_nothing_else(server: Running) -> None:
     with server.http() as http:
-        made = http.post(server.account("/access/groups"), json=sent).json()["result"]
-        read = http.get(server.account(f"/access/groups/{made['id']}")).json()["result"]
-    assert {name: read[name] for name in sent} == sent
+        body = {"type": "self_hosted", "name": "fresh", "domain": host()}
+        shown = http.post(server.account("/access/apps"), json=body).json()["result"]
+    assert set(shown) == FRESH
+    assert shown["destinations"] == [{"type": "public", "uri": body["domain"]}]
+    assert shown["self_hosted_domains"] == [body["domain"]]
+    assert (shown["uid"], shown["session_duration"]) == (shown["id"], "24h")
 
 
-def test_policies_accept_any_case_and_keep_the_lower_one(server: Running) -> None:
-    sent = {"name": "case", "decision": "Allow", "include": EVERYONE}
+@pytest.mark.parametrize("oauth", [{}, {"enabled": False}, {"grant": {"session_duration": "720h"}}])
+def test_managed_oauth_reads_back_as_it_was_set(server: Running, oauth: Body) -> None:
     with server.http() as http:
-        made = http.post(server.account("/access/policies"), json=sent).json()["result"]
-    assert made["decision"] == "allow"
+        body = {"type": "self_hosted", "name": "oauth", "domain": host()}
+        url = server.account("/access/apps")
+        shown = http.post(url, json={**body, "oauth_configuration": oauth}).json()["result"]
+        assert shown["oauth_configuration"] == oauth
+        off = http.put(f"{url}/{shown['id']}", json={**body, "oauth_configuration": None})
+        assert "oauth_configuration" not in off.json()["result"]
+
+
+def test_a_full_update_takes_members_back_and_a_partial_one_leaves_them(server: Running) -> None:
+    with server.http() as http:
+        policies = server.account("/access/policies")
+        whole = {"name": "p", "decision": "allow", "include": EVERYONE, "session_duration": "1h"}
+        made = http.post(policies, json=whole).json()["result"]
+        bare = {name: whole[name] for name in ("name", "decision", "include")}
+        after = http.put(f"{policies}/{made['id']}", json=bare).json()["result"]
+        assert "session_duration" not in after and after["created_at"] == made["created_at"]
+        servers = server.account("/access/ai-controls/mcp/servers")
+        id = secrets.token_hex(4)
+        upstream = {"id": id, "name": id, "hostname": "https://x.example", "auth_type": "oauth"}
+        http.post(servers, json={**upstream, "description": "stays"})
+        kept = http.put(f"{servers}/{id}", json={"name": "renamed"}).json()["result"]
+        assert (kept["name"], kept["description"]) == ("renamed", "stays")
+        cleared = http.put(f"{servers}/{id}", json={"description": None}).json()["result"]
+        assert "description" not in cleared
 
 
 def test_a_zone_shows_the_same_objects(server: Running) -> None:
@@ -111,3 +203,10 @@ def test_a_caller_over_the_limit_waits() -> None:
     with pytest.raises(Refused) as refused:
         count("one")
     assert refused.value.status == 429 and dict(refused.value.headers)["retry-after"].isdigit()
+
+
+def test_a_path_may_hold_a_name_with_a_slash(cf: Any, account: str) -> None:
+    name, tags = f"a/b {secrets.token_hex(4)} ü", cf.zero_trust.access.tags
+    made = tags.create(account_id=account, name=name)
+    assert tags.get(made.name, account_id=account).name == name
+    tags.delete(made.name, account_id=account)

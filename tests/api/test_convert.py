@@ -97,6 +97,8 @@ def test_destinations_with_overrides() -> None:
 
 def test_older_hosts_count_when_there_are_no_destinations() -> None:
     value = application(self_hosted_domains=["b.example.com", "app.example.com"])
+    assert [one.host for one in value.destinations] == ["b.example.com", "app.example.com"]
+    value = application(self_hosted_domains=["b.example.com"])
     assert [one.host for one in value.destinations] == ["app.example.com", "b.example.com"]
     assert value.cookie.eager
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from lychgate.store.base import StoreError, StoreTooNew, StoreUnavailable
+from lychgate.store.base import Kind, StoreError, StoreTooNew, StoreUnavailable
 from lychgate.store.database import Database
 from lychgate.store.migrations import HEAD, configuration, migrate
 from lychgate.store.tables import metadata
@@ -56,6 +57,21 @@ def test_the_history_makes_exactly_the_tables(place: Place) -> None:
     database.close()
 
 
+def test_older_policies_of_single_applications_are_not_listed(place: Place) -> None:
+    database = Database(place.url)
+    rows = {"own": '{"name":"own","reusable":false}', "shared": '{"name":"shared"}'}
+    with database.write() as connection:
+        command.upgrade(configuration(connection), "0005")
+        for seq, (id, body) in enumerate(rows.items()):
+            values = {"id": id, "body": body, "seq": seq}
+            row = text("INSERT INTO objects VALUES ('policy', :id, :body, 0, 0, 0, 1, 'api', :seq)")
+            connection.execute(row, values)
+    database.close()
+    store = place.open(FixedClock())
+    assert [one.id for one in store.listed(Kind.POLICY)] == ["shared"]
+    store.close()
+
+
 def test_a_store_of_a_later_version_is_left_alone(place: Place) -> None:
     database = Database(place.url)
     migrate(database)
@@ -71,7 +87,10 @@ def test_an_object_of_a_later_version_is_named(place: Place) -> None:
     database = Database(place.url)
     with database.write() as connection:
         connection.execute(
-            text("INSERT INTO objects VALUES ('spaceship', 'x', '{}', 0, 0, 0, 1, 'api', 1)")
+            text(
+                "INSERT INTO objects (kind, id, body, created_at, updated_at, rules_changed_at, "
+                "revision, source, seq) VALUES ('spaceship', 'x', '{}', 0, 0, 0, 1, 'api', 1)"
+            )
         )
     with pytest.raises(StoreTooNew, match="spaceship"):
         store.changes(0)

@@ -17,7 +17,6 @@ from lychgate.api.saas import to_keep
 from lychgate.store.base import Catalogue, Delete, Edit, Kind, Object, Put
 
 _ALWAYS: Mapping[str, Any] = {
-    "app_launcher_visible": True,
     "allowed_idps": [],
     "tags": [],
     "auto_redirect_to_identity": False,
@@ -28,7 +27,10 @@ _ALWAYS_REACHABLE: Mapping[str, Any] = {
     "http_only_cookie_attribute": False,
     "options_preflight_bypass": False,
 }
-_REACHABLE = frozenset({"self_hosted", "mcp", "mcp_portal"})
+REACHABLE = frozenset({"self_hosted", "mcp", "mcp_portal"})
+"""The types that a proxy stands in front of."""
+_ON_THE_LAUNCHER = frozenset({"self_hosted", "saas", "bookmark"})
+"""The types whose tile is visible unless it is switched off; the others have none to speak of."""
 _SINGLE = frozenset({"app_launcher", "warp"})
 _COMPUTED = ("id", "uid", "aud", "created_at", "updated_at")
 
@@ -37,25 +39,34 @@ def show_applications(objects: Sequence[Object], office: Office) -> list[Body]:
     """Applications as they are shown."""
     ids = [link["id"] for one in objects for link in one.body.get("policies", ())]
     policies = office.store.some(Kind.POLICY, ids)
-    return [_show(one, policies) for one in objects]
+    return [{**_show(one, policies), **_saas(one, office)} for one in objects]
 
 
 def _show(stored: Object, policies: Mapping[str, Object]) -> Body:
     body = {name: value for name, value in stored.body.items() if not _is_unset(name, value)}
-    reachable = body["type"] in _REACHABLE
+    reachable = body["type"] in REACHABLE
     return {
         "id": stored.id,
         "uid": stored.id,
         **_ALWAYS,
+        **({"app_launcher_visible": True} if body["type"] in _ON_THE_LAUNCHER else {}),
         **(_ALWAYS_REACHABLE if reachable else {}),
         **body,
         **(_places(stored) if reachable else {}),
-        **({"saas_app": without_secrets(body["saas_app"])} if "saas_app" in body else {}),
         **_defaults_inside(body),
         "tags": sorted(body.get("tags", ())),
         "policies": linked_policies(stored, policies),
         **times(stored),
     }
+
+
+def _saas(stored: Object, office: Office) -> Body:
+    """The SaaS part with the certificate that its tokens are signed under, without secrets."""
+    saas = stored.body.get("saas_app")
+    if saas is None:
+        return {}
+    key = office.snapshot().keyring.current(office.clock())
+    return {"saas_app": {**without_secrets(saas), "public_key": key.certificate_pem}}
 
 
 def _is_unset(name: str, value: Any) -> bool:
@@ -93,7 +104,6 @@ def prepare_application(wish: Wish) -> Prepared:
     before = wish.before
     if before is not None:
         _same_type(sent, before)
-    _only_one(wish, sent)
     kept = before.body.get("policies", []) if before is not None else []
     if sent.get("policies") is None:
         sent["policies"] = kept
@@ -104,6 +114,7 @@ def prepare_application(wish: Wish) -> Prepared:
     value = parse_body(Kind.APPLICATION, sent)
     if not isinstance(value, ApplicationBody):
         raise invalid("unsupported type")
+    _only_one(wish, value.type)
     split = split_policies(value, kept, wish.catalogue)
     body = _body(wish, value, split)
     shown = _saas_secret(wish, body)
@@ -141,11 +152,10 @@ def _same_type(sent: Mapping[str, Any], before: Object) -> None:
         raise invalid("the type of an application cannot change")
 
 
-def _only_one(wish: Wish, sent: Mapping[str, Any]) -> None:
-    type = sent.get("type")
+def _only_one(wish: Wish, type: str) -> None:
     if wish.before is not None or type not in _SINGLE:
         return
-    if any(one.body["type"] == type for one in wish.catalogue.objects(Kind.APPLICATION)):
+    if any(one.body["type"] == type for one in wish.catalogue.holding(Kind.APPLICATION, type)):
         raise conflict(f"there is an application of type {type} already")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lychgate.admin.answers import Answer, done
-from lychgate.admin.calls import Call, Office, editable, shown_time
+from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.refusals import conflict, invalid
 from lychgate.admin.resource import Body, Prepared, Resource, Wish, each, times
 from lychgate.admin.scopes import Area
@@ -69,7 +69,7 @@ def put_settings(call: Call, office: Office) -> Answer:
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
         stored = catalogue.object(Kind.SETTINGS, _SETTINGS_ID)
-        before = [] if stored is None else editable(stored).body["settings"]
+        before = [] if stored is None else call.may_edit(stored).body["settings"]
         by_host = {one["hostname"]: one for one in (*before, *sent)}
         return [Put(Kind.SETTINGS, _SETTINGS_ID, {"settings": list(by_host.values())})]
 

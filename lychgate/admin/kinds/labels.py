@@ -28,7 +28,7 @@ def _prepare_tag(wish: Wish) -> Prepared:
 
 def _retagged(wish: Wish, name: str) -> Iterator[Put]:
     """The applications that bear the old name, with the new one."""
-    for app in wish.catalogue.objects(Kind.APPLICATION):
+    for app in wish.catalogue.holding(Kind.APPLICATION, wish.id):
         tags = app.body.get("tags", ())
         if wish.id in tags:
             after = [name if tag == wish.id else tag for tag in tags]

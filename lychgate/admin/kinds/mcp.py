@@ -43,12 +43,14 @@ def show_server(stored: Object) -> Body:
     return {
         "is_shared_oauth_callback_enabled": False,
         "secure_web_gateway": False,
-        **{name: value for name, value in stored.body.items() if name != "has_client_secret"},
+        **stored.body,
         "tools": [],
         "prompts": [],
         "status": _STATUS,
         "error": "",
+        "error_details": None,
         "authentication_status": "not_required" if open_to_all else "required",
+        "auth_config_summary": None,
         "last_synced": None,
         "last_successful_sync": None,
         **_when(stored),
@@ -58,7 +60,9 @@ def show_server(stored: Object) -> Body:
 def _when(stored: Object) -> Body:
     return {
         "created_at": shown_time(stored.created_at),
+        "created_by": stored.created_by or None,
         "modified_at": shown_time(stored.updated_at),
+        "modified_by": stored.updated_by or None,
     }
 
 
@@ -68,9 +72,10 @@ def _prepare_server(wish: Wish) -> Prepared:
             if wish.sent.get(member, wish.before.body[member]) != wish.before.body[member]:
                 raise invalid(f"{member} cannot change")
     body = wire(parse_body(Kind.MCP_SERVER, {**wish.sent, "id": wish.id}))
-    given = {name: body.pop(name) for name in _SECRETS if name in body}
-    secrets = {**wish.sealed(), **given} if given else None
-    return Prepared([Put(Kind.MCP_SERVER, wish.id, body, secrets)])
+    given = {name: body.pop(name, None) for name in _SECRETS if name in wish.given}
+    kept = {**wish.sealed(), **given} if given else {}
+    secrets = {name: value for name, value in kept.items() if value is not None}
+    return Prepared([Put(Kind.MCP_SERVER, wish.id, body, secrets if given else None)])
 
 
 SERVERS = Resource(

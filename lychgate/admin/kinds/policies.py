@@ -20,8 +20,8 @@ from lychgate.store.base import Kind, Object, Put
 
 
 def is_reusable(stored: Object) -> bool:
-    """Whether a policy is listed by itself."""
-    return bool(stored.body.get("reusable", True))
+    """Whether a policy stands by itself, and several applications may use it."""
+    return not stored.owned
 
 
 def policy_body(sent: Mapping[str, Any], reusable: bool) -> dict[str, Any]:
@@ -61,6 +61,5 @@ POLICIES = Resource(
     area=Area.APPS,
     render=_show,
     prepare=_prepare,
-    listed=is_reusable,
     filters={"name": name_is, "search": name_or_id_has},
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from lychgate import service_tokens as life
 from lychgate.admin.answers import Answer, done
-from lychgate.admin.calls import Call, Office, editable, shown_time
+from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.generic import existing
 from lychgate.admin.refusals import invalid
 from lychgate.admin.resource import (
@@ -65,12 +65,12 @@ def _updated(wish: Wish, before: life.Body, sent: Mapping[str, Any]) -> Prepared
     body: life.Body = {**before, "name": sent["name"], "enabled": sent.get("enabled", True)}
     if sent.get("duration", before.get("duration")) != before.get("duration"):
         body = life.change_duration(body, sent["duration"], wish.now)
-    ends = _previous_end(wish.sent.get(_PREVIOUS))
-    moved = _version(wish.sent, before)
+    ends = _previous_end(wish.given.get(_PREVIOUS))
+    moved = _version(sent, before)
     if moved:
         issued = life.rotate(body, ends, wish.random, wish.now)
         return _issued(wish, life.Issued({**issued.body, **moved}, issued.secret))
-    if ends is not None and wish.sent.get(_PREVIOUS) != before.get(_PREVIOUS):
+    if ends is not None:
         body = life.end_previous(body, ends, wish.now)
     return Prepared([Put(Kind.SERVICE_TOKEN, wish.id, body)])
 
@@ -133,7 +133,7 @@ def refresh(call: Call, office: Office) -> Answer:
 
 def _change(call: Call, office: Office, change: Any) -> Body:
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
-        stored = editable(existing(SERVICE_TOKENS, call.id, catalogue))
+        stored = call.may_edit(existing(SERVICE_TOKENS, call.id, catalogue))
         return [Put(Kind.SERVICE_TOKEN, stored.id, change(stored))]
 
     office.change(call, plan)

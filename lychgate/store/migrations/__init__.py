@@ -11,7 +11,7 @@ from lychgate.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision of the history."""
 _LOCK = 0x6C796368
 """Number of the PostgreSQL advisory lock that lets one process migrate at a time."""

@@ -62,8 +62,15 @@ def test_lines_are_found_by_what_is_asked(store: Opened) -> None:
     assert seconds(request_id="r2") == [2]
     assert seconds(since=START + timedelta(seconds=1)) == [2, 1]
     assert seconds(until=START + timedelta(seconds=1)) == [1, 0]
-    newest = store.audit.query(AuditFilter(limit=1))[0]
-    assert seconds(before_id=newest.id, limit=1) == [1]
+    assert seconds(oldest_first=True, limit=2) == [0, 1]
+
+
+def test_a_walk_comes_to_every_line(store: Opened) -> None:
+    store.audit.write([event(number) for number in range(1005)])
+    for oldest_first in (False, True):
+        walked = store.audit.walk(AuditFilter(oldest_first=oldest_first, limit=1))
+        seconds = [int((one.at - START).total_seconds()) for one in walked]
+        assert seconds == sorted(range(1005), reverse=not oldest_first)
 
 
 def test_old_lines_are_forgotten_on_request(store: Opened) -> None:

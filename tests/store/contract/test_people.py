@@ -67,6 +67,15 @@ def test_sessions_of_an_address_newest_first(store: Opened) -> None:
     assert store.sessions.live(2)[0].nonce == "new"
 
 
+def test_the_newest_login_is_remembered_when_it_is_over(store: Opened, clock: FixedClock) -> None:
+    store.sessions.create(a_session("old"))
+    store.sessions.create(a_session("new", START + timedelta(seconds=1)))
+    clock.pass_(days=2)
+    found = store.sessions.newest(IDENTITY.subject)
+    assert found is not None and found.nonce == "new"
+    assert store.sessions.newest("nobody") is None
+
+
 def test_use_is_noted_once_a_minute(store: Opened) -> None:
     store.sessions.create(a_session("n1"))
     for seconds in (0, 30, 90):
