@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from extauthz.layout import Certificates, layout_of, render
+from extauthz.layout import Certificates, Check, layout_of, render
 from lychgate.config import load
 from lychgate.errors import InvalidConfiguration, LychgateError
 
@@ -17,6 +17,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--config", type=Path, default=Path("lychgate.yaml"))
     parser.add_argument("--listen", default="127.0.0.1:8080", help="HOST:PORT of the listener")
+    parser.add_argument(
+        "--check", type=Check, choices=list(Check), default=Check.GRPC, help="how Envoy asks"
+    )
     parser.add_argument("--certificate", type=Path, help="certificate chain of the listener")
     parser.add_argument("--key", type=Path, help="private key of the listener")
     parser.add_argument("--client-ca", type=Path, help="accept client certificates of this CA")
@@ -40,7 +43,7 @@ def main() -> None:
         raise SystemExit("error --trusted-hops cannot be below 0")
     try:
         layout = replace(
-            layout_of(load(options.config).settings, options.listen),
+            layout_of(load(options.config).settings, options.listen, options.check),
             certificates=Certificates(options.certificate, options.key, options.client_ca)
             if options.certificate
             else None,

@@ -7,6 +7,7 @@ differs between installations: addresses, hosts, origins, certificates.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import ip_address
 from itertools import groupby
 from pathlib import Path
@@ -21,14 +22,21 @@ from lychgate.settings import Settings, Upstream
 
 _REGION = re.compile(r"^( *)# region ([a-z-]+)\n(.*?)^ *# endregion\n", re.MULTILINE | re.DOTALL)
 _PORTS = {"http": 80, "https": 443}
-_PACKAGED = Path(__file__).parent / "envoy.yaml"
-_IN_SOURCE_TREE = Path(__file__).parent.parent / "envoy" / "envoy.yaml"
+_PACKAGED = Path(__file__).parent
+_IN_SOURCE_TREE = Path(__file__).parent.parent / "envoy"
 
 
 class InvalidLayout(LychgateError):
     """An address, host or origin that cannot stand in an Envoy configuration."""
 
     code = "invalid_layout"
+
+
+class Check(StrEnum):
+    """How Envoy asks for decisions."""
+
+    GRPC = "grpc"
+    HTTP = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +62,22 @@ class Layout:
     """Authorities that origins with https are checked against."""
     trusted_hops: int = 0
     admin: str | None = None
+    check: Check = Check.GRPC
 
 
-def layout_of(settings: Settings, listen: str) -> Layout:
+def layout_of(settings: Settings, listen: str, check: Check = Check.GRPC) -> Layout:
     """The layout of an installation, plain HTTP on `listen`."""
+    if check is Check.HTTP and not settings.http_check.endpoints:
+        raise InvalidLayout(
+            "the installation has no HTTP check",
+            "set `http_check.listen`, or leave out `--check http`",
+        )
+    asked = {Check.GRPC: settings.extauthz.endpoints, Check.HTTP: settings.http_check.endpoints}
     return Layout(
         listen=listen,
         team=_companion_hosts(settings.team),
-        decision=settings.extauthz.endpoints,
+        check=check,
+        decision=asked[check],
         companion=settings.companion.listen,
         upstreams=settings.upstreams,
     )
@@ -86,18 +102,23 @@ def render(layout: Layout) -> str:
         "origins": _origins(layout),
         "admin": _admin(layout.admin),
     }
+    if layout.check is Check.HTTP:
+        regions |= {name: text for _, name, text in _REGION.findall(template("http-check.yaml"))}
     return _fill(template(), regions)
 
 
-def template() -> str:
-    """The text of `envoy/envoy.yaml`."""
-    path = _PACKAGED if _PACKAGED.exists() else _IN_SOURCE_TREE
+def template(name: str = "envoy.yaml") -> str:
+    """The text of a file of `envoy/`."""
+    packaged = _PACKAGED / name
+    path = packaged if packaged.exists() else _IN_SOURCE_TREE / name
     return path.read_text(encoding="utf-8")
 
 
 def _fill(text: str, regions: Mapping[str, str]) -> str:
     def filled(match: re.Match[str]) -> str:
-        indent, name = match[1], match[2]
+        indent, name, as_it_is = match.groups()
+        if name not in regions:
+            return as_it_is
         lines = (f"{indent}{line}" if line else "" for line in regions[name].splitlines())
         return "".join(f"{line}\n" for line in lines)
 

@@ -6,21 +6,12 @@ from typing import Protocol
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
-from extauthz.translate import Untranslatable, plain_refusal, to_request, to_response
-from lychgate.core.request import Request
-from lychgate.gate import Outcome
+from extauthz.asking import Judge, Untranslatable, hint_of
+from extauthz.translate import plain_refusal, to_request, to_response
 
 _LOGGER = logging.getLogger(__name__)
 CLIENT_IP = "x-lychgate-client-ip"
 """The gRPC metadata in which Envoy states the client's address."""
-
-
-class Judge(Protocol):
-    """What decides: the gate."""
-
-    def check(self, request: Request, /) -> Outcome:
-        """The outcome for one request."""
-        ...
 
 
 class Call(Protocol):
@@ -43,16 +34,12 @@ class AuthorizationService:
             asked = to_request(request, _client_ip(context))
             return to_response(self._judge.check(asked), asked)
         except Untranslatable as error:
-            _LOGGER.error("a check was refused: %s", error.message, extra={"event": _hint(error)})
+            _LOGGER.error("a check was refused: %s", error.message, extra={"event": hint_of(error)})
             return plain_refusal(503)
         except Exception:
             # Whatever goes wrong here, the request must not pass.
             _LOGGER.exception("a check could not be answered")
             return plain_refusal(503)
-
-
-def _hint(error: Untranslatable) -> dict[str, str]:
-    return {"hint": error.hint} if error.hint else {}
 
 
 def _client_ip(context: Call) -> str | None:

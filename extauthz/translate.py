@@ -5,19 +5,16 @@ and `_refused`, and both set everything that Envoy looks at.
 """
 
 import re
-from functools import lru_cache
 from typing import assert_never
-from urllib.parse import unquote
 
 import grpc
 from envoy.config.core.v3.base_pb2 import HeaderValueOption
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
+from extauthz.asking import Untranslatable, presented
 from lychgate.answer import Answer
-from lychgate.core.certificates import read_certificate
 from lychgate.core.decision import HeaderList
 from lychgate.core.request import ClientCertificate, Request, address, split_target
-from lychgate.errors import LychgateError
 from lychgate.gate import Forward, Outcome, ToCompanion
 
 _OK = grpc.StatusCode.OK.value[0]
@@ -26,12 +23,6 @@ _REPLACE = HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _ADD = HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
-
-
-class Untranslatable(LychgateError):
-    """A request or an outcome that has no form on the other side; it is refused."""
-
-    code = "untranslatable"
 
 
 def to_request(check: CheckRequest, client_ip: str | None) -> Request:
@@ -79,12 +70,7 @@ def _pseudo(headers: dict[str, tuple[str, ...]], name: str) -> str:
 
 
 def _certificate(encoded: str) -> ClientCertificate | None:
-    return _parsed(encoded) if encoded else None
-
-
-@lru_cache(maxsize=256)
-def _parsed(encoded: str) -> ClientCertificate | None:
-    return read_certificate(unquote(encoded))
+    return presented(encoded) if encoded else None
 
 
 def to_response(outcome: Outcome, request: Request) -> CheckResponse:

@@ -14,8 +14,9 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServic
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from extauthz.service import AuthorizationService, Judge
-from lychgate.errors import LychgateError
+from extauthz.asking import Judge
+from extauthz.listening import CannotListen
+from extauthz.service import AuthorizationService
 
 _LOGGER = logging.getLogger(__name__)
 SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
@@ -34,12 +35,6 @@ _READY_EVERY = 0.2
 _DRAIN = 1.5
 """Seconds between saying NOT_SERVING and refusing checks: three rounds of Envoy's health check."""
 _GRACE = 5.0
-
-
-class CannotListen(LychgateError):
-    """The endpoint is taken, or not one this process may use."""
-
-    code = "cannot_listen"
 
 
 class Worker:

@@ -162,6 +162,10 @@ class Gate:
         self._judged: tuple[Authorities | None, Memo[tuple[bytes, str], Judgement]]
         self._judged = None, Memo()
 
+    def unobserved(self) -> "Gate":
+        """A gate that decides alike and tells nobody: for what was asked, and counted, before."""
+        return Gate(self._view, self._clock, lambda _: None, self._grace, self._country)
+
     def check(self, request: Request) -> Outcome:
         """What the proxy has to do with a request. Never raises: what goes wrong is a refusal."""
         started = perf_counter()

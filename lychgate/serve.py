@@ -54,7 +54,7 @@ def start_servers(
     decide: bool,
     logs: Path | None = None,
 ) -> None:
-    """Start companion app and decision server, and wait until both answer."""
+    """Start companion app and decision servers, and wait until all of them answer."""
     _refuse_taken(settings, decide=decide)
     processes.start(
         "companion",
@@ -71,6 +71,15 @@ def start_servers(
         )
         for endpoint in settings.extauthz.endpoints:
             processes.wait_for("decision server", _accepting(endpoint))
+    if settings.http_check.endpoints:
+        processes.start(
+            "HTTP check",
+            python("extauthz.http", "--config", str(config)),
+            output=logs and logs / "http-check.log",
+            restart=logs is None,
+        )
+        for endpoint in settings.http_check.endpoints:
+            processes.wait_for("HTTP check", _accepting(endpoint))
     processes.wait_for("companion", _accepting(settings.companion.listen))
     processes.wait_for("companion", _accepting(settings.admin.listen))
 
@@ -78,6 +87,7 @@ def start_servers(
 def _refuse_taken(settings: Settings, *, decide: bool) -> None:
     # Two that share an address would each take the other for their own child.
     ours = [settings.companion.listen, settings.admin.listen, settings.health.listen]
+    ours += [*settings.http_check.endpoints, settings.http_check.metrics]
     if decide:
         ours += [*settings.extauthz.endpoints, settings.extauthz.metrics]
     for address in filter(None, ours):

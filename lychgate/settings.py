@@ -53,8 +53,26 @@ class ExtAuthz:
     @property
     def endpoints(self) -> tuple[str, ...]:
         """One endpoint for each worker: those listed, then the last port (or path) counted on."""
-        missing = range(1, self.workers - len(self.listen) + 1)
-        return self.listen + tuple(_following(self.listen[-1], step) for step in missing)
+        return _endpoints(self.listen, self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """The check for proxies that ask over HTTP, one process for each endpoint."""
+
+    listen: tuple[str, ...] = ()
+    """`HOST:PORT` or `unix:/path`, as for Envoy's decision server; none: nothing is started."""
+    workers: int = 0
+    """Number of processes."""
+    trusted_peers: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses or networks that may ask over TCP; nobody else is answered."""
+    metrics: str = ""
+    """As for Envoy's decision server."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """One endpoint for each worker: those listed, then the last port (or path) counted on."""
+        return _endpoints(self.listen, self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +166,7 @@ class Settings:
     """
     companion: Companion = Companion()
     extauthz: ExtAuthz = ExtAuthz()
+    http_check: HttpCheck = HttpCheck()
     health: Health = Health()
     admin: Admin = Admin()
     mail: Mail = Mail()
@@ -177,6 +196,11 @@ class Settings:
         if self.store_outage_grace is not None:
             return self.store_outage_grace
         return timedelta(minutes=10) if self.store.startswith("sqlite") else timedelta(seconds=60)
+
+
+def _endpoints(listen: tuple[str, ...], workers: int) -> tuple[str, ...]:
+    missing = range(1, workers - len(listen) + 1)
+    return listen + tuple(_following(listen[-1], step) for step in missing)
 
 
 def _following(endpoint: str, step: int) -> str:

@@ -18,6 +18,7 @@ from lychgate.settings import (
     Companion,
     ExtAuthz,
     Health,
+    HttpCheck,
     Limits,
     Log,
     LogFormat,
@@ -114,9 +115,8 @@ Origin = Annotated[Endpoint, AfterValidator(_quiet(_origin, "is not a URL"))]
 Host = Annotated[Name, AfterValidator(_host)]
 Listen = Annotated[Name, AfterValidator(_tcp)]
 AnyListen = Annotated[Name, AfterValidator(_tcp_or_unix)]
-Network = Annotated[
-    Name, AfterValidator(_quiet(_network, "trusted_proxies must be addresses or networks"))
-]
+Network = Annotated[Name, AfterValidator(_quiet(_network, "must be an address or a network"))]
+Endpoints = Annotated[list[AnyListen], BeforeValidator(_listed), Field(max_length=256)]
 
 
 class TeamBody(Wire):
@@ -136,10 +136,17 @@ class CompanionBody(Wire):
 class ExtAuthzBody(Wire):
     """The decision server."""
 
-    listen: Annotated[
-        list[AnyListen], BeforeValidator(_listed), Field(min_length=1, max_length=256)
-    ] = Field(default=["127.0.0.1:9001"])
+    listen: Annotated[Endpoints, Field(min_length=1)] = Field(default=["127.0.0.1:9001"])
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    metrics: Listen | None = None
+
+
+class HttpCheckBody(Wire):
+    """The check for proxies that ask over HTTP."""
+
+    listen: Endpoints = Field(default_factory=list)
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    trusted_peers: list[Network] | None = None
     metrics: Listen | None = None
 
 
@@ -208,6 +215,7 @@ class FileBody(Wire):
     master_key_file: Name | None = None
     companion: CompanionBody = CompanionBody()
     extauthz: ExtAuthzBody = ExtAuthzBody()
+    http_check: HttpCheckBody = HttpCheckBody()
     health: HealthBody = HealthBody()
     admin: AdminBody = AdminBody()
     mail: MailBody = MailBody()
@@ -233,6 +241,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         master_key_file=_path(body.master_key_file, folder),
         companion=_companion(body.companion),
         extauthz=_extauthz(body.extauthz),
+        http_check=_http_check(body.http_check),
         health=Health(body.health.listen),
         admin=Admin(body.admin.listen, body.admin.calls_per_minute),
         mail=Mail(body.mail.smtp_url or "", _path(body.mail.folder, folder), body.mail.sender),
@@ -263,6 +272,14 @@ def _companion(body: CompanionBody) -> Companion:
 def _extauthz(body: ExtAuthzBody) -> ExtAuthz:
     workers = body.workers if body.workers is not None else len(body.listen)
     return ExtAuthz(tuple(body.listen), max(workers, len(body.listen)), body.metrics or "")
+
+
+def _http_check(body: HttpCheckBody) -> HttpCheck:
+    if not body.listen:
+        return HttpCheck()
+    workers = max(body.workers or 1, len(body.listen))
+    peers = HttpCheck().trusted_peers if body.trusted_peers is None else tuple(body.trusted_peers)
+    return HttpCheck(tuple(body.listen), workers, peers, body.metrics or "")
 
 
 def _path(text: str | None, folder: Path) -> Path | None:

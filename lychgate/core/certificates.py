@@ -33,14 +33,19 @@ MOST = 100
 """Certificates, and revocation lists, that one object may hold."""
 RECHECK = timedelta(minutes=1)
 """A judgement holds no longer than this, and never beyond what it rests on."""
+_PEM = "-----BEGIN CERTIFICATE-----"
 _DEPTH = 5
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _CLIENT = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
 
 
-def read_certificate(pem: str) -> ClientCertificate | None:
-    """Read what a client presented; not valid until it is judged. None: unreadable."""
+def read_certificate(text: str) -> ClientCertificate | None:
+    """Read what a client presented; not valid until it is judged. None: unreadable.
+
+    The text is PEM, or the base64 of the DER form alone, as some proxies state it.
+    """
     try:
+        pem = text if text.startswith(_PEM) else _armoured(text)
         certificate = x509.load_pem_x509_certificate(pem.encode("latin-1"))
         issuer_dn = certificate.issuer.rfc4514_string()
         return ClientCertificate(
@@ -53,6 +58,10 @@ def read_certificate(pem: str) -> ClientCertificate | None:
         )
     except ValueError:
         return None
+
+
+def _armoured(der: str) -> str:
+    return f"{_PEM}\n{der}\n-----END CERTIFICATE-----\n"
 
 
 def _common_name(subject: x509.Name) -> str:

@@ -229,7 +229,7 @@ resources:
         ("mail: {folder: mail}", "extauthz: {listen: nowhere}", "is not `HOST:PORT`"),
         ("mail: {folder: mail}", "extauthz: {listen: 'unix:x'}", "an absolute path"),
         ("mail: {folder: mail}", "store_outage_grace: 25h", "from `0s` to `24h`"),
-        ("mail: {folder: mail}", "companion: {trusted_proxies: [x]}", "addresses or networks"),
+        ("mail: {folder: mail}", "companion: {trusted_proxies: [x]}", "an address or a network"),
         ("mail: {folder: mail}", "log: {level: loud}", "level must be one of"),
         ("mail: {folder: mail}", "upstreams: [{host: a, to: b}]", "must be `http://HOST:PORT`"),
         ("name: Acme", "name: Acme\n  ulr: x", "unknown key `ulr` (did you mean `url`?)"),

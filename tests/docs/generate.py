@@ -26,7 +26,7 @@ WIDTH = 88
 _PACKAGES = (lychgate, addon, extauthz)
 _QUIET = re.compile(r"\.(__main__|migrations|script)\b")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_PROGRAMS = ("addon", "extauthz", "lychgate.web")
+_PROGRAMS = ("addon", "extauthz", "extauthz.http", "lychgate.web")
 """The processes that `serve` and operators start by themselves."""
 
 type Parts = dict[str, str]

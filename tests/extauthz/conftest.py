@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from extauthz.layout import Layout
+from extauthz.http.server import HttpWorker
+from extauthz.layout import Check, Layout
 from extauthz.worker import Worker
 from lychgate.settings import Upstream
 from tests.extauthz.judge import ByPath
+from tests.support.catalogue import wait_for
 from tests.support.envoy import Envoy, free_port, running_envoy
-from tests.support.front import Log, Origin, Seen, echo, http_answer
+from tests.support.front import Log, Origin, Seen, echo, http_answer, request_bytes
 
 HOST, TEAM = "a.example", "team.example"
 COOKIES = (
@@ -47,12 +49,22 @@ def cookies_or_echo(seen: Seen) -> bytes:
     return echo(seen)
 
 
-@pytest.fixture(scope="session")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    """Started once; use `stand`, which is empty at the start of each test."""
+def always() -> bool:
+    """Ready from the first moment on."""
+    return True
+
+
+@pytest.fixture(scope="session", params=list(Check))
+def standing(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stand]:
+    """Started once for each way to ask; use `stand`, which is empty at the start of each test."""
     folder = tmp_path_factory.mktemp("envoy")
     log, judge, socket = Log(), ByPath(), folder / "decision.sock"
-    worker = Worker(f"unix:{socket}", judge, ready=lambda: True)
+    endpoint = f"unix:{socket}"
+    worker: Worker | HttpWorker = Worker(endpoint, judge, always)
+    if request.param is Check.HTTP:
+        worker = HttpWorker(endpoint, judge, judge, always, ())
     worker.start()
     thread = threading.Thread(target=worker.run)
     thread.start()
@@ -66,6 +78,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
             team=(TEAM,),
             decision=(f"unix:{socket}",),
             companion=companion.address,
+            check=request.param,
             upstreams=(
                 Upstream(HOST, f"http://{origin.address}"),
                 Upstream(HOST, f"http://{api.address}", "/api"),
@@ -79,6 +92,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 @pytest.fixture
 def stand(standing: Stand) -> Stand:
-    """The running Envoy, with empty logs."""
+    """The running Envoy, with empty logs, and with a judge that is awake again."""
+    wait_for(lambda: standing.front.send_raw(request_bytes("GET", "/", HOST)).status == 200)
     standing.clear()
     return standing

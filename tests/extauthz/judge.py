@@ -18,7 +18,8 @@ class ByPath:
     """Decides by the first segment of the path; `seen` keeps what it was asked, in order.
 
     `/login` is refused with a redirect and two cookies, `/raise` raises, `/sleep` takes five
-    seconds, `/escape` is forwarded with another spelling; everything else goes on as alice.
+    seconds and `/pause` a third of one, `/document` is answered with 200, `/escape` is forwarded
+    with another spelling; everything else goes on as alice.
     """
 
     seen: list[Request] = field(default_factory=list)
@@ -33,6 +34,10 @@ class ByPath:
                 raise RuntimeError("as asked")
             case "sleep":
                 time.sleep(5)
+            case "pause":
+                time.sleep(0.3)
+            case "document":
+                return Answer(REFUSED, 200, (("content-type", "application/json"),), b"{}")
         if request.method == "TRACE":
             return Answer(Because(Reason.METHOD_NOT_ALLOWED), 405, (), b"")
         if request.header("cookie") == "anonymous":

@@ -5,7 +5,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from extauthz.layout import Certificates, InvalidLayout, Layout, render, template
+from extauthz.http.passing import EDITED, TARGET
+from extauthz.http.question import OWN
+from extauthz.http.styles import STYLES
+from extauthz.layout import Certificates, Check, InvalidLayout, Layout, render, template
 from extauthz.worker import Worker
 from lychgate.core.urls import OWNED_HEADERS, RESERVED_COOKIES
 from lychgate.settings import Upstream
@@ -57,6 +60,31 @@ def test_a_filled_in_file_is_valid_and_keeps_its_comments(tmp_path: Path) -> Non
     text = path.read_text()
     assert "# No answer, no entry." in text
     assert "region" not in text.replace("the regions", "")
+
+
+def test_a_file_that_asks_over_http_is_valid_and_hardened_alike(tmp_path: Path) -> None:
+    path = tmp_path / "envoy.yaml"
+    path.write_text(render(replace(LAYOUT, check=Check.HTTP)))
+    assert accepted(path)
+    assert "region" not in path.read_text().replace("the regions", "")
+    over_http, over_grpc = (
+        _manager(yaml.safe_load(render(replace(LAYOUT, check=check))))["http_filters"][0]
+        for check in (Check.HTTP, Check.GRPC)
+    )
+    kept = {"transport_api_version", "failure_mode_allow", "status_on_error", "encode_raw_headers"}
+    for name in (*kept, "validate_mutations", "clear_route_cache"):
+        assert over_http["typed_config"][name] == over_grpc["typed_config"][name]
+
+
+def test_the_question_names_what_the_check_reads_and_takes_what_it_replies() -> None:
+    service = _manager(yaml.safe_load(render(replace(LAYOUT, check=Check.HTTP))))["http_filters"][
+        0
+    ]["typed_config"]["http_service"]
+    stated = {one["key"] for one in service["authorization_request"]["headers_to_add"]}
+    assert stated == {value for value in astuple(OWN) if isinstance(value, str)}
+    taken = service["authorization_response"]["allowed_upstream_headers"]["patterns"]
+    assert {one["exact"] for one in taken} == {*EDITED, TARGET}
+    assert service["path_override"].encode() in STYLES
 
 
 def test_the_shipped_file_is_what_its_own_layout_renders() -> None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import Popen
 
-from extauthz.layout import layout_of
+import pytest
+
+from extauthz.layout import Check, layout_of
 from tests.support.envoy import Envoy, free_port, running_envoy, wait_until
 from tests.support.front import Log, Origin, request_bytes
 from tests.support.installation import Installation, install
@@ -44,14 +46,14 @@ class Place:
 
 
 @contextmanager
-def a_place(folder: Path, workers: int) -> Iterator[Place]:
+def a_place(folder: Path, workers: int, check: Check = Check.GRPC) -> Iterator[Place]:
     """Envoy in front of one origin."""
     log = Log()
     with Origin("origin", log) as origin:
         upstreams = [{"host": "localhost", "to": f"http://{origin.address}"}]
-        installation = install(folder, [PUBLIC, STAFF], upstreams, workers)
+        installation = install(folder, [PUBLIC, STAFF], upstreams, workers, check)
         layout = replace(
-            layout_of(installation.settings, f"127.0.0.1:{free_port()}"),
+            layout_of(installation.settings, f"127.0.0.1:{free_port()}", check),
             companion=origin.address,
         )
         with running_envoy(layout, folder, log) as front:
@@ -122,8 +124,11 @@ def test_killed_under_load_means_503_and_nothing_at_the_origin(tmp_path: Path) -
     assert set(load.statuses) == {200, 503}
 
 
-def test_with_two_workers_neither_a_renewal_nor_a_kill_loses_a_check(tmp_path: Path) -> None:
-    with a_place(tmp_path, workers=2) as place, place.installation.deciding() as process:
+@pytest.mark.parametrize("check", Check)
+def test_with_two_workers_neither_a_renewal_nor_a_kill_loses_a_check(
+    tmp_path: Path, check: Check
+) -> None:
+    with a_place(tmp_path, 2, check) as place, place.installation.deciding() as process:
         assert becomes(place, 200)
         time.sleep(1.5)  # Envoy has seen both workers
         load = Load(place)
@@ -141,14 +146,16 @@ def test_with_two_workers_neither_a_renewal_nor_a_kill_loses_a_check(tmp_path: P
     assert set(load.statuses) == {200}
 
 
-def test_a_stop_ends_every_process_without_complaint(tmp_path: Path) -> None:
-    installation = install(tmp_path, [PUBLIC], [], workers=2)
+@pytest.mark.parametrize("check", Check)
+def test_a_stop_ends_every_process_without_complaint(tmp_path: Path, check: Check) -> None:
+    installation = install(tmp_path, [PUBLIC], [], 2, check)
     with installation.deciding() as process:
         workers = children(process)
         process.terminate()
         assert process.wait(15) == 0
         assert gone(workers, seconds=0)
-    assert "Traceback" not in (tmp_path / "extauthz.log").read_text()
+    logs = [file.read_text() for file in tmp_path.glob("extauthz*.log")]
+    assert logs and not any("Traceback" in text for text in logs)
 
 
 def test_workers_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:

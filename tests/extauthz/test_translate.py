@@ -5,8 +5,9 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extauthz.asking import Untranslatable
 from extauthz.service import AuthorizationService
-from extauthz.translate import Untranslatable, plain_refusal, to_request, to_response
+from extauthz.translate import plain_refusal, to_request, to_response
 from lychgate.answer import Answer
 from lychgate.core.decision import Because, Reason
 from lychgate.core.request import Request

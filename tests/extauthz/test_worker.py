@@ -16,9 +16,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
+from extauthz.asking import Judge
+from extauthz.listening import CannotListen
 from extauthz.probe import is_serving
-from extauthz.service import Judge
-from extauthz.worker import SERVICE, CannotListen, Worker
+from extauthz.worker import SERVICE, Worker
 from lychgate.core.request import Request
 from lychgate.gate import Outcome
 from tests.extauthz.judge import ByPath

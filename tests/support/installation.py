@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from extauthz.layout import layout_of
-from extauthz.probe import is_serving
-from extauthz.worker import SERVICE
+from extauthz.__main__ import GRPC
+from extauthz.http.__main__ import HTTP
+from extauthz.layout import Check, layout_of
 from lychgate.config import load
 from lychgate.config.edits import apply
 from lychgate.runtime import connect
@@ -27,18 +27,24 @@ class Installation:
 
     file: Path
     settings: Settings
+    check: Check = Check.GRPC
+    """Which decision server it runs."""
 
     @contextmanager
     def deciding(self) -> Iterator[Popen[bytes]]:
         """The decision server as a process of its own, once every worker serves."""
-        arguments = ("extauthz", "--config", str(self.file))
+        arguments = (_KINDS[self.check].module, "--config", str(self.file))
         with running_module(arguments, self.file.parent) as process:
             wait_until(self.serves, process, 60)
             yield process
 
     def serves(self) -> bool:
         """Whether every worker of the decision server says that it serves."""
-        return all(is_serving(one, SERVICE) for one in self.settings.extauthz.endpoints)
+        kind = _KINDS[self.check]
+        return all(map(kind.serves, kind.endpoints(self.settings)))
+
+
+_KINDS = {Check.GRPC: GRPC, Check.HTTP: HTTP}
 
 
 def install(
@@ -46,6 +52,7 @@ def install(
     applications: Sequence[Mapping[str, Any]],
     upstreams: Sequence[Mapping[str, str]],
     workers: int = 1,
+    check: Check = Check.GRPC,
 ) -> Installation:
     """Write the file of an installation on free ports of loopback, and apply it."""
     port = free_port()
@@ -56,6 +63,7 @@ def install(
         "store": f"sqlite:///{folder / 'lychgate.db'}",
         "companion": {"listen": f"127.0.0.1:{free_port()}"},
         "extauthz": {"listen": [f"unix:{folder / 'decision.sock'}"], "workers": workers},
+        "http_check": {"listen": [f"unix:{folder / 'check.sock'}"], "workers": workers},
         "upstreams": list(upstreams),
         "resources": {"applications": list(applications)},
     }
@@ -67,7 +75,7 @@ def install(
         apply(loaded, store)
     finally:
         store.close()
-    return Installation(file, loaded.settings)
+    return Installation(file, loaded.settings, check)
 
 
 @contextmanager

@@ -1,0 +1,58 @@
+"""The reply of the check: an HTTP answer, and how the gate's own answers become one."""
+
+import re
+from dataclasses import dataclass
+
+from extauthz.asking import Untranslatable
+from lychgate.answer import Answer
+from lychgate.core.decision import HeaderList
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_WITHOUT_BODY = frozenset({204, 304})
+_PLAIN = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer to the proxy."""
+
+    status: int
+    headers: HeaderList = ()
+    body: bytes = b""
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The headers as bytes; raises Untranslatable for a value that would end its line."""
+        for name, value in self.headers:
+            if _CONTROL.search(value):
+                raise Untranslatable(f"the value of `{name}` holds a control character")
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+
+
+def plain(status: int, text: str = "") -> Reply:
+    """A reply without a page, for what no outcome speaks of."""
+    return Reply(status, _PLAIN, f"{text}\n".encode() if text else b"")
+
+
+def as_it_is(answer: Answer) -> Reply:
+    """For proxies that pass on whatever lets nothing through."""
+    if not 200 <= answer.status <= 599:
+        raise Untranslatable(f"`{answer.status}` is not the status of an answer")
+    body = b"" if answer.status in _WITHOUT_BODY else answer.body
+    return Reply(answer.status, answer.headers, body)
+
+
+def for_envoy(answer: Answer) -> Reply:
+    """For Envoy, to which 200 says yes: its configuration makes 203 a 200 again."""
+    reply = as_it_is(answer)
+    return Reply(203, reply.headers, reply.body) if reply.status == 200 else reply
+
+
+def in_a_word(answer: Answer) -> Reply:
+    """For nginx, which passes nothing on: it asks a second time for the answer itself."""
+    return plain(403)
+
+
+def no_success(answer: Answer) -> Reply:
+    """For proxies that take any success for a yes, whatever it says."""
+    reply = as_it_is(answer)
+    return plain(403) if reply.status < 300 else reply

@@ -1,0 +1,47 @@
+"""Which kinds of proxy can ask, each at a path of its own, and how each is spoken to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from extauthz.http import passing, reply
+from extauthz.http.question import FORWARDED, OWN, Names
+from extauthz.http.reply import Reply, plain
+from lychgate.answer import Answer
+from lychgate.core.request import Request
+from lychgate.gate import Forward, Outcome, ToCompanion
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How one kind of proxy asks, and what it understands."""
+
+    names: Names
+    passes: Callable[[Forward, Request], Reply]
+    answers: Callable[[Answer], Reply]
+    again: bool = False
+    """Whether it asks about a request that was judged, and counted, just before."""
+
+    def reply(self, outcome: Outcome, request: Request) -> Reply:
+        """The reply for an outcome."""
+        match outcome:
+            case Forward():
+                return self.passes(outcome, request)
+            case Answer():
+                return self.answers(outcome)
+            case ToCompanion():
+                # The proxy sends our paths to the companion without asking. What comes here was
+                # routed elsewhere, and a reply cannot change its route.
+                return plain(404)
+            case _:
+                assert_never(outcome)
+
+
+STYLES: Mapping[bytes, Style] = {
+    b"/check/envoy": Style(OWN, passing.by_edits, reply.for_envoy),
+    b"/check/haproxy": Style(OWN, passing.by_edits, reply.as_it_is),
+    b"/check/nginx": Style(OWN, passing.by_list, reply.in_a_word),
+    b"/check/nginx/answer": Style(OWN, passing.no_longer, reply.as_it_is, again=True),
+    b"/check/caddy": Style(OWN, passing.by_list_as_spelled, reply.as_it_is),
+    b"/check/traefik": Style(FORWARDED, passing.by_short_list, reply.no_success),
+}
