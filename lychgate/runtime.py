@@ -39,6 +39,7 @@ def connect(settings: Settings, counts: StoreCounts | None = None) -> SqlStore[S
         settings.master_key_file,
         salvager(under),
         counts=counts,
+        connections=settings.store_connections,
     )
 
 

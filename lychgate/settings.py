@@ -159,6 +159,8 @@ class Settings:
     """What the installation is called on its pages (key: `team.name`)."""
     store: str = field(default="sqlite:///lychgate.db", repr=False)
     """`sqlite:///PATH` or `postgresql://…`; default: `lychgate.db` next to the file."""
+    store_connections: int = 32
+    """Most connections that one process opens to it, beside the one that listens for changes."""
     master_key_file: Path | None = None
     """Key that seals secrets at rest; default: next to the SQLite file, made at first start.
 

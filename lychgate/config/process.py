@@ -212,6 +212,7 @@ class FileBody(Wire):
     public_scheme: Annotated[Literal["http", "https"], Lower] | None = None
     public_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     store: Annotated[str, AfterValidator(_quiet(_store, "must be `sqlite:///PATH`"))] | None = None
+    store_connections: Annotated[int, Field(ge=4, le=1000)] = 32
     master_key_file: Name | None = None
     companion: CompanionBody = CompanionBody()
     extauthz: ExtAuthzBody = ExtAuthzBody()
@@ -238,6 +239,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         team=_team(body),
         name=body.team.name or "Lychgate",
         store=_store_url(body.store or "sqlite:///lychgate.db", folder),
+        store_connections=body.store_connections,
         master_key_file=_path(body.master_key_file, folder),
         companion=_companion(body.companion),
         extauthz=_extauthz(body.extauthz),

@@ -134,10 +134,24 @@ type Plan = Callable[[Catalogue], Sequence[Edit]]
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A state of the store: a revision, and the server (or file) whose count it is.
+
+    Another server may count on from an earlier revision than the last one did: behind a fail-over
+    the same number can name another state.
+    """
+
+    revision: int
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What is new after a revision, from one consistent read."""
 
     revision: int
+    server: str = ""
+    """Whose revision it is, see `Position`."""
     objects: tuple[Object, ...] = ()
     deleted: tuple[ObjectKey, ...] = ()
     revocations: tuple[Revocation, ...] = ()
@@ -603,6 +617,9 @@ class Store(Protocol):
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""
 
+    def position(self) -> Position:
+        """The same number, and whose it is."""
+
     def objects(self, kind: Kind) -> tuple[Object, ...]:
         """All objects of a kind in order of creation."""
 
@@ -621,8 +638,10 @@ class Store(Protocol):
     def changes(self, since: int) -> Changes:
         """Everything after a revision; 0 asks for all."""
 
-    def each_change(self, since: int, visit: Callable[[Object], None]) -> Changes:
+    def each_change(self, since: Position, visit: Callable[[Object], None]) -> Changes:
         """As `changes`, with each object handed to `visit` instead of collected.
+
+        Everything when the position is that of another server.
 
         This is how a large installation is read without all its bodies in memory at once.
         """

@@ -22,10 +22,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from lychgate.store.base import Conflict, StoreError, StoreUnavailable
 from lychgate.store.counts import StoreCounts
 
+CONNECTIONS = 32
+"""Most connections of one process, unless it is told otherwise."""
+PROMPT = 5.0
+"""Seconds a silent server gets where others wait for the answer."""
+UNHURRIED = 900.0
+"""The same where a statement may take minutes."""
 _BUSY = 10
 """Seconds to wait for another writer."""
-_CONNECT = 5
-"""Seconds to wait for a PostgreSQL server to answer."""
 _WRITES = "lychgate_writes"
 
 
@@ -36,11 +40,18 @@ class Database:
     that what it read is still true when it commits.
     """
 
-    def __init__(self, url: str, counts: StoreCounts | None = None) -> None:
-        self.url = _parse(url)
+    def __init__(
+        self, url: str, counts: StoreCounts | None = None, connections: int = CONNECTIONS
+    ) -> None:
+        self.url = url
         self.counts = counts or StoreCounts()
-        self.sqlite = self.url.get_backend_name() == "sqlite"
-        engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        self.file = _sqlite_file(url)
+        """Where it lies; None for PostgreSQL."""
+        self.sqlite = self.file is not None
+        if self.file is not None:
+            engine = _sqlite_engine(self.file, connections)
+        else:
+            engine = _postgres_engine(url, connections)
         self._engine = engine
         self._opened: set[Any] = set()
         event.listen(engine, "connect", lambda connection, _: self._opened.add(connection))
@@ -56,16 +67,33 @@ class Database:
             yield connection
 
     @contextmanager
+    def read_promptly(self) -> Iterator[Connection]:
+        """A read that gives up a silent server within seconds: others wait for its answer."""
+        with self.read() as connection:
+            self._be_patient(connection, PROMPT)
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or leaves no trace."""
         failed = self.counts.write_failed
         with _translated(failed), self._writes.begin() as connection:
             yield connection
 
-    def connect_arguments(self) -> dict[str, Any]:
-        """What the driver needs to open a connection of its own, outside the pool."""
-        _, arguments = self._engine.dialect.create_connect_args(self.url)
-        return {**arguments, "connect_timeout": _CONNECT, "application_name": "lychgate feed"}
+    @contextmanager
+    def write_at_length(self) -> Iterator[Connection]:
+        """A write whose statements may take minutes."""
+        with self.write() as connection:
+            self._be_patient(connection, UNHURRIED)
+            if not self.sqlite:
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield connection
+
+    def _be_patient(self, connection: Connection, seconds: float) -> None:
+        """Until this transaction is over; the pool sets it back."""
+        if not self.sqlite:
+            raw: Any = connection.connection.driver_connection
+            raw.patience = seconds
 
     def close(self) -> None:
         """Close every connection, also those that some other thread is still reading from."""
@@ -109,18 +137,17 @@ def _first_line(error: object) -> str:
     return lines[0].lower() if lines else "no reason given"
 
 
-def _parse(url: str) -> URL:
+def _sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite address; None for an address of PostgreSQL."""
+    if url.startswith(("postgresql://", "postgres://")):
+        return None
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise _unknown() from error
-    match parsed.drivername:
-        case "sqlite" if parsed.database and parsed.database != ":memory:":
-            return parsed
-        case "postgresql" | "postgres" | "postgresql+psycopg":
-            return parsed.set(drivername="postgresql+psycopg")
-        case _:
-            raise _unknown()
+    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise _unknown()
+    return Path(parsed.database or "")
 
 
 def _unknown() -> StoreError:
@@ -130,14 +157,13 @@ def _unknown() -> StoreError:
     )
 
 
-def _sqlite_engine(url: URL) -> Engine:
-    path = Path(url.database or "")
+def _sqlite_engine(path: Path, connections: int) -> Engine:
     _make_private(path)
     engine = create_engine(
-        url,
+        URL.create("sqlite", database=str(path)),
         connect_args={"timeout": _BUSY, "isolation_level": None},
-        pool_size=8,
-        max_overflow=24,
+        pool_size=min(8, connections),
+        max_overflow=connections - min(8, connections),
     )
 
     @event.listens_for(engine, "connect")
@@ -199,27 +225,17 @@ def _make_private(file: Path) -> None:
         ) from error
 
 
-def _postgres_engine(url: URL) -> Engine:
-    given = url.query.get("options", "")
-    arguments = {
-        "connect_timeout": _CONNECT,
-        "application_name": "lychgate",
-        "client_encoding": "utf8",
-        "options": f"-c lock_timeout={_BUSY}s -c statement_timeout=60s {given}".rstrip(),
-    }
+def _postgres_engine(url: str, connections: int) -> Engine:
     try:
-        return create_engine(
-            url,
-            connect_args=arguments,
-            pool_size=8,
-            max_overflow=24,
-            pool_timeout=_BUSY,
-            pool_pre_ping=True,
-        )
+        from lychgate.store.postgres import pool
     except ModuleNotFoundError as error:
         raise StoreError(
             "PostgreSQL needs the package psycopg", "install `lychgate[postgres]`"
         ) from error
+    try:
+        return pool(url, connections)
+    except ValueError:
+        raise _unknown() from None
 
 
 def _snapshots(engine: Engine) -> Engine:

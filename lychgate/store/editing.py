@@ -19,6 +19,7 @@ from lychgate.store.base import (
     Object,
     ObjectKey,
     Plan,
+    Position,
     Put,
 )
 from lychgate.store.database import Database
@@ -71,7 +72,7 @@ def change[S](
         if not steps:
             return revision
         draft = mirror.draft(base)
-        since = 0 if base is None else base.state.revision
+        since = Position(0) if base is None else base.position
         way = mirror.advance(base, draft, read_changes(connection, master, since, draft.visit))
         _apply(draft, steps)
         candidate = way.finish(mirror.compile, revision + 1, now)

@@ -3,10 +3,10 @@
 import logging
 import threading
 from datetime import datetime, timedelta
-from time import perf_counter
 from types import TracebackType
 from typing import Self
 
+from lychgate.clock import steady
 from lychgate.errors import LychgateError
 from lychgate.store.base import Clock, Store
 from lychgate.store.counts import StoreCounts
@@ -39,6 +39,7 @@ class Feed[S]:
         self._poll = poll
         self._counts = counts or StoreCounts()
         self._contact_at: datetime | None = None
+        self._contact = 0.0
         self._failing_since: datetime | None = None
         self._reminded_at: datetime | None = None
         self._stopping = threading.Event()
@@ -61,8 +62,10 @@ class Feed[S]:
         return self._contact_at
 
     def age(self) -> timedelta | None:
-        """How long ago that was; None before the first time."""
-        return None if self._contact_at is None else self._clock() - self._contact_at
+        """How long ago that was, whatever was done to the clock since; None before the first."""
+        if self._contact_at is None:
+            return None
+        return timedelta(seconds=steady() - self._contact)
 
     @property
     def follows(self) -> bool:
@@ -103,15 +106,15 @@ class Feed[S]:
             self._stopping.wait(self._poll.total_seconds())
 
     def _refresh(self) -> None:
-        asked_at, started = self._clock(), perf_counter()
+        asked_at, started = self._clock(), steady()
         try:
             news = self._mirror.refresh(self._store)
         except Exception as error:  # noqa: BLE001 - the feed outlives whatever fails in it
             self._note(error)
             return
-        self._contact_at = asked_at
+        self._contact, self._contact_at = started, asked_at
         if news is not None:
-            self._counts.refreshed(perf_counter() - started, news, self._clock())
+            self._counts.refreshed(steady() - started, news, self._clock())
         if self._failing_since is not None:
             _log.warning("the store is back at revision %d", self._mirror.revision)
             self._failing_since = self._reminded_at = None

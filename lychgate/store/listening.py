@@ -2,10 +2,17 @@
 
 import threading
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from lychgate.store.database import Database
 from lychgate.store.objects import CHANNEL
+
+_LOOK = 0.5
+"""Seconds after which the listener looks whether it is to stop."""
+_ASK_EVERY = 20
+"""Looks without news after which the server is asked whether it is still there."""
+_AGAIN = 1.0
+"""Seconds until a connection that broke is opened again."""
 
 
 class Bell(Protocol):
@@ -41,46 +48,58 @@ class LocalBell:
 
 
 class PostgresBell:
-    """Rung by NOTIFY from any process, over a connection of its own.
+    """Rung by NOTIFY from any process, heard in a thread with a connection of its own.
 
-    A connection that breaks is opened again at the next wait; meanwhile polling goes on.
+    While that connection is broken, or cannot be had, waiting still ends after the timeout.
     """
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        import psycopg
-
-        self._driver = psycopg
-        self._arguments = arguments
-        self._connection: psycopg.Connection[Any] | None = None
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._local = LocalBell()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def ring(self) -> None:
         """The database itself notifies everybody, this process included."""
 
     def wait(self, timeout: timedelta) -> None:
-        """Return when notified, or after the timeout."""
-        try:
-            if self._connection is None:
-                self._connection = self._listen()
-                return
-            for _ in self._connection.notifies(timeout=timeout.total_seconds(), stop_after=1):
-                pass
-        except self._driver.Error:
-            self.close()
-            self._local.wait(timeout)
+        """Return when notified, or after the timeout; the first call begins to listen."""
+        if self._thread is None and not self._stopping.is_set():
+            self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+            self._thread.start()
+        self._local.wait(timeout)
 
     def close(self) -> None:
-        """Close the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        """Stop listening."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
 
-    def _listen(self) -> Any:
-        connection = self._driver.connect(**self._arguments, autocommit=True)
-        connection.execute(f"LISTEN {CHANNEL}")
-        return connection
+    def _run(self) -> None:
+        import psycopg
+
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except psycopg.Error:
+                self._stopping.wait(_AGAIN)
+
+    def _listen(self) -> None:
+        from lychgate.store.postgres import connect
+
+        with connect(self._url) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            quiet = 0
+            self._local.ring()  # what happened meanwhile was not heard
+            while not self._stopping.is_set():
+                heard = list(connection.notifies(timeout=_LOOK, stop_after=1))
+                quiet = 0 if heard else quiet + 1
+                if heard:
+                    self._local.ring()
+                elif quiet % _ASK_EVERY == 0:
+                    connection.execute("SELECT 1")
 
 
 def bell_for(database: Database) -> Bell:
     """The bell of a database."""
-    return LocalBell() if database.sqlite else PostgresBell(database.connect_arguments())
+    return LocalBell() if database.sqlite else PostgresBell(database.url)

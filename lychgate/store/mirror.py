@@ -21,6 +21,7 @@ from lychgate.store.base import (
     Kind,
     Object,
     ObjectKey,
+    Position,
     State,
     Store,
     ToModel,
@@ -42,10 +43,16 @@ _FIELDS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Mirrored[S]:
-    """A state and what was compiled from it."""
+    """A state and what was compiled from it; `server` says whose revision it is."""
 
     state: State
     snapshot: S
+    server: str = ""
+
+    @property
+    def position(self) -> Position:
+        """Where the store was."""
+        return Position(self.state.revision, self.server)
 
 
 class Draft:
@@ -144,13 +151,14 @@ class Advance[S]:
     keyring: Keyring
     revocations: tuple[Revocation, ...]
     complete: bool = False
+    server: str = ""
 
     def finish(self, compile: Compile[S], revision: int, now: datetime) -> Mirrored[S]:
         """Compile the drafted state; `InvalidConfiguration` with every problem."""
         state = self.draft.state(revision, self.keyring, self.revocations)
         previous = None if self.base is None or self.complete else self.base.snapshot
         snapshot = compile(previous, state, frozenset(self.draft.changed), now)
-        return Mirrored(state, snapshot)
+        return Mirrored(state, snapshot, self.server)
 
 
 @dataclass(slots=True)
@@ -175,13 +183,18 @@ class Mirror[S]:
         """The revision held; 0 before the first read."""
         return 0 if self._current is None else self._current.state.revision
 
+    @property
+    def position(self) -> Position:
+        """What is held; nothing of any server before the first read."""
+        return Position(0) if self._current is None else self._current.position
+
     def refresh(self, store: Store) -> News | None:
         """Catch up with the store; None when there was nothing to catch up with."""
         base = self._current
-        if base is not None and store.revision() == base.state.revision:
+        if base is not None and store.position() == base.position:
             return None
         draft = self.draft(base)
-        changes = store.each_change(0 if base is None else base.state.revision, draft.visit)
+        changes = store.each_change(Position(0) if base is None else base.position, draft.visit)
         way = self.advance(base, draft, changes)
         restored = base is not None and changes.revision < base.state.revision
         self.keep(self._finished(way, changes.revision), backwards=restored)
@@ -206,7 +219,8 @@ class Mirror[S]:
             draft.restart()
         for kind, id in changes.deleted:
             draft.delete(kind, id)
-        held = () if base is None or changes.complete else base.state.revocations
+        # A revocation that was heard of holds, even where a fail-over lost it.
+        held = () if base is None else base.state.revocations
         empty = Keyring((), ()) if base is None else base.state.keyring
         return Advance(
             base,
@@ -214,13 +228,15 @@ class Mirror[S]:
             changes.keyring or empty,
             _merge(held, changes.revocations, self.clock()),
             changes.complete,
+            changes.server,
         )
 
     def keep(self, candidate: Mirrored[S], *, backwards: bool = False) -> None:
         """Hold a newer state; an older one only when the store itself went back."""
         with self._moved:
             held = self._current
-            if held is None or backwards or candidate.state.revision > held.state.revision:
+            newer = held is None or candidate.state.revision > held.state.revision
+            if newer or backwards or (held and candidate.server != held.server):
                 self._current = candidate
                 self._moved.notify_all()
 

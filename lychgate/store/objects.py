@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import astuple
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +22,16 @@ from sqlalchemy import (
 from lychgate.core.keys import Keyring
 from lychgate.core.model import Revocation, RevocationKind
 from lychgate.store import tables
-from lychgate.store.base import Changes, Kind, Object, ObjectKey, Page, Source, StoreTooNew
+from lychgate.store.base import (
+    Changes,
+    Kind,
+    Object,
+    ObjectKey,
+    Page,
+    Position,
+    Source,
+    StoreTooNew,
+)
 from lychgate.store.keyrows import read_keyring
 from lychgate.store.sealing import MasterKey
 
@@ -61,6 +71,18 @@ def next_revision(connection: Connection) -> int:
         notify = text("SELECT pg_notify(:channel, :revision)")
         connection.execute(notify, {"channel": CHANNEL, "revision": str(revision)})
     return revision
+
+
+def server(connection: Connection) -> str:
+    """What tells this server, or file, from one that took its place."""
+    if connection.dialect.name == "sqlite":
+        return str(connection.info.get("file"))
+    return str(connection.scalar(select(func.pg_postmaster_start_time())))
+
+
+def read_position(connection: Connection) -> Position:
+    """The present revision, and whose it is."""
+    return Position(counter(connection, "revision"), server(connection))
 
 
 def next_seq(connection: Connection, many: int) -> int:
@@ -128,15 +150,16 @@ def read_some(connection: Connection, kind: Kind, ids: Collection[str]) -> Itera
 def read_changes(
     connection: Connection,
     master: MasterKey,
-    since: int,
+    start: Position,
     visit: Callable[[Object], None],
 ) -> Changes:
-    """Everything after a revision, objects handed to `visit` one by one."""
-    revision = counter(connection, "revision")
-    complete = since <= 0 or since > revision or since < counter(connection, "floor")
-    since = 0 if complete else since
-    if since == revision and not complete:
-        return Changes(revision)
+    """Everything after a position, objects handed to `visit` one by one."""
+    here = read_position(connection)
+    floor = max(1, counter(connection, "floor"))
+    complete = start.server != here.server or not floor <= start.revision <= here.revision
+    since = 0 if complete else start.revision
+    if since == here.revision and not complete:
+        return Changes(*astuple(here))
     objects = tables.objects
     query: Select[Any] = select(objects).order_by(objects.c.seq)
     query = query if complete else query.where(objects.c.revision > since)
@@ -144,7 +167,8 @@ def read_changes(
         for row in rows:
             visit(_object(row))
     return Changes(
-        revision=revision,
+        revision=here.revision,
+        server=here.server,
         deleted=() if complete else _deleted(connection, since),
         revocations=_revocations(connection, since),
         keyring=_keyring(connection, master, since),

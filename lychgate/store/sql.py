@@ -22,10 +22,11 @@ from lychgate.store.base import (
     Object,
     Page,
     Plan,
+    Position,
     ToModel,
 )
 from lychgate.store.counts import StoreCounts
-from lychgate.store.database import Database
+from lychgate.store.database import CONNECTIONS, Database
 from lychgate.store.editing import change
 from lychgate.store.housekeeping import prune
 from lychgate.store.keyrows import add_signing, have_keys, make_first, read_keyring
@@ -42,7 +43,9 @@ from lychgate.store.objects import (
     read_object,
     read_objects,
     read_page,
+    read_position,
     read_some,
+    server,
 )
 from lychgate.store.onetime import SqlOneTime, SqlPins
 from lychgate.store.people import SqlSessions, SqlUsers
@@ -64,13 +67,14 @@ def open_store[S](
     salvage: Compile[S] | None = None,
     environment: Mapping[str, str] = os.environ,
     counts: StoreCounts | None = None,
+    connections: int = CONNECTIONS,
 ) -> "SqlStore[S]":
     """Open the store of an address; the first time makes tables, master key and first keys.
 
     Without `master_key_file` the master key of a SQLite store lies beside it, with the suffix
     `.key`. The environment variable `LYCHGATE_MASTER_KEY` goes before either.
     """
-    database = Database(url, counts)
+    database = Database(url, counts, connections)
     try:
         migrate(database)
         master = _unlock(database, KeyPlace(environment, master_key_file or _beside(database)))
@@ -85,7 +89,7 @@ def open_store[S](
 
 
 def _beside(database: Database) -> Path | None:
-    return Path(database.url.database or "").with_suffix(".key") if database.sqlite else None
+    return None if database.file is None else database.file.with_suffix(".key")
 
 
 def _unlock(database: Database, place: KeyPlace) -> MasterKey:
@@ -177,6 +181,11 @@ class SqlStore[S]:
         with self._database.read() as connection:
             return counter(connection, "revision")
 
+    def position(self) -> Position:
+        """The same number, and whose it is."""
+        with self._database.read_promptly() as connection:
+            return read_position(connection)
+
     def objects(self, kind: Kind) -> tuple[Object, ...]:
         """All objects of a kind in order of creation."""
         with self._database.read() as connection:
@@ -205,12 +214,14 @@ class SqlStore[S]:
     def changes(self, since: int) -> Changes:
         """Everything after a revision; 0 asks for all."""
         found: list[Object] = []
-        changes = self.each_change(since, found.append)
+        with self._database.read() as connection:
+            start = Position(since, server(connection))
+            changes = read_changes(connection, self._master, start, found.append)
         return replace(changes, objects=tuple(found))
 
-    def each_change(self, since: int, visit: Callable[[Object], None]) -> Changes:
+    def each_change(self, since: Position, visit: Callable[[Object], None]) -> Changes:
         """As `changes`, with each object handed to `visit` instead of collected."""
-        with self._database.read() as connection:
+        with self._database.read_promptly() as connection:
             return read_changes(connection, self._master, since, visit)
 
     def change(self, actor: Actor, plan: Plan) -> int:

@@ -22,6 +22,8 @@ from lychgate.web.metrics import Metrics
 
 CATCH_UP = timedelta(seconds=3)
 """How long a request waits for the newest configuration before it gives up."""
+_SILENT = timedelta(seconds=5)
+"""After this long without a word from the store, requests that need it do not wait for it."""
 
 
 class Follower(Protocol):
@@ -32,6 +34,9 @@ class Follower(Protocol):
 
     def wait_for(self, revision: int, timeout: timedelta) -> bool:
         """Whether that revision, or a later one, is in force before the timeout."""
+
+    def age(self) -> timedelta | None:
+        """How long ago the store was last heard of; None before the first time."""
 
 
 class Post(Protocol):
@@ -74,6 +79,9 @@ class Services:
 
     def newest(self) -> Snapshot:
         """The snapshot of the store's newest revision: what was just changed already counts."""
+        age = self.feed.age()
+        if age is None or age > _SILENT:
+            raise Unavailable("the store does not answer")
         if not self.feed.wait_for(self.store.revision(), CATCH_UP):
             raise Unavailable("the newest configuration is not in force here yet")
         return self.current()

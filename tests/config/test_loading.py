@@ -95,6 +95,7 @@ def test_settings() -> None:
 team: {name: Acme, url: "http://127.0.0.1:8080/"}
 public_port: 8080
 store: sqlite:///data/x.db
+store_connections: 12
 master_key_file: /keys/master
 companion: {listen: "127.0.0.1:1", trusted_proxies: [10.0.0.0/8]}
 extauthz: {listen: "unix:/run/a.sock", workers: 3}
@@ -110,6 +111,7 @@ upstreams: [{host: "*.example.com", to: "http://127.0.0.1:9000", path: /api}]
     assert found.team.url == "http://127.0.0.1:8080"
     assert (found.team.public_scheme, found.team.public_port) == ("http", 8080)
     assert found.store == "sqlite:////etc/lychgate/data/x.db"
+    assert found.store_connections == 12
     assert found.master_key_file == Path("/keys/master")
     assert found.companion.trusted_proxies == ("10.0.0.0/8",)
     assert found.extauthz.endpoints == (

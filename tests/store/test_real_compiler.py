@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -116,7 +117,9 @@ def test_a_large_store_loads_and_moves_on_quickly(place: Place) -> None:
         snapshot = feed.current()
         assert snapshot is not None and len(snapshot.apps) == size
     read: list[str] = []
-    changes = store.each_change(store.revision() - 2, lambda one: read.append(one.id))
+    changes = store.each_change(
+        replace(store.position(), revision=store.revision() - 2), lambda one: read.append(one.id)
+    )
     assert read == ["p7-1"] and len(changes.revocations) == 1
     store.close()
     assert timedelta(seconds=loading) < timedelta(seconds=2 + 8 * size / 10_000)

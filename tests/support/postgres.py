@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import psutil
 import psycopg
 
 with warnings.catch_warnings():
@@ -55,6 +56,41 @@ class PostgresServer:
         """Stop the server without letting it say goodbye, its children too."""
         self._end(signal.SIGQUIT)
 
+    def freeze(self) -> None:
+        """Stop every process of the server where it stands: it accepts, and never answers."""
+        for one in self._family():
+            one.suspend()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        for one in self._family():
+            one.resume()
+
+    def read_only(self, on: bool) -> None:
+        """Refuse writes of every transaction that begins from now on, or take them again."""
+        with self._admin() as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            value = b"on" if on else b"off"
+            connection.execute(b"ALTER SYSTEM SET default_transaction_read_only = " + value)
+            connection.execute("SELECT pg_reload_conf()")
+
+    def standby(self) -> "PostgresServer":
+        """A running server of its own that follows this one."""
+        other = PostgresServer(port=_free_port())
+        other._prepare()
+        how = ["-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        source = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        copied = other._spawn("pg_basebackup", "-D", str(other._data), *source, *how)
+        if copied.wait() != 0:
+            raise RuntimeError(f"pg_basebackup failed: {other._log.read_text()[-2000:]}")
+        other.start()
+        return other
+
+    def promote(self) -> None:
+        """Make a standby the server that takes writes."""
+        with self._admin() as connection:
+            connection.execute("SELECT pg_promote()")
+
     def close(self) -> None:
         """End the server and remove its data."""
         self.kill()
@@ -86,14 +122,17 @@ class PostgresServer:
     def _log(self) -> Path:
         return self.folder / "log"
 
-    def _initialise(self) -> None:
+    def _prepare(self) -> None:
         self.folder.chmod(0o755)
-        self._data.mkdir()
+        self._data.mkdir(mode=0o700)
         self._log.touch()
         if os.geteuid() == 0:
             owner = pwd.getpwnam(_USER)
             for path in (self._data, self._log):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def _initialise(self) -> None:
+        self._prepare()
         how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
         made = self._spawn("initdb", "-D", str(self._data), *how)
         if made.wait() != 0:
@@ -114,6 +153,12 @@ class PostgresServer:
                 extra_groups=[] if user else None,
             )
 
+    def _family(self) -> list[psutil.Process]:
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        first = psutil.Process(self._process.pid)
+        return [first, *first.children(recursive=True)]
+
     def _accepts(self) -> bool:
         try:
             self._admin().close()
@@ -133,7 +178,7 @@ class PostgresServer:
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
-        if process is not None and process.poll() is None:
+        if process is not None:
             process.send_signal(how)
             process.wait(20)
 

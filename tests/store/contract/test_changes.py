@@ -283,3 +283,11 @@ def test_a_stored_body_that_no_longer_reads_can_be_repaired(store: Opened, place
 
 def _refuse_p1(kind: str, id: str, body: Mapping[str, Any], changed: datetime, /) -> object:
     return small_model(kind, id, {**body, "unreadable": id == "p1"}, changed)
+
+
+def test_a_position_of_another_server_is_no_place_to_go_on_from(store: Opened) -> None:
+    put(store, policy("p1"))
+    here = store.position()
+    elsewhere = replace(here, server="another")
+    assert not store.each_change(here, lambda _: None).complete
+    assert store.each_change(elsewhere, lambda _: None).complete
