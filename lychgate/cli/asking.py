@@ -11,11 +11,13 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from lychgate.cli.options import DEFAULT, Config
+from lychgate.cli.tables import show
 from lychgate.clock import clock
 from lychgate.config import load, records
 from lychgate.core.keys import Keyring
 from lychgate.core.revocations import Revocations
 from lychgate.core.snapshot import Snapshot, compile_snapshot
+from lychgate.core.zerohop import unfit
 from lychgate.errors import LychgateError
 from lychgate.explain import Answer, Unreadable, question
 from lychgate.explain import explain as answer_to
@@ -43,13 +45,19 @@ def explain(
         Path | None, typer.Option(help="Judge every line of this JSON Lines file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    zero_hop: Annotated[
+        bool, typer.Option("--zero-hop", help="List what Envoy may prove alone, and what not.")
+    ] = False,
 ) -> None:
     """Say how a request would be decided: every policy and rule, what it saw, what it said."""
-    if (url is None) == (requests is None):
+    if [url is not None, requests is not None, zero_hop].count(True) != 1:
         raise LychgateError("say what is asked for", "lychgate explain URL, or --requests FILE")
     if who is None and (idp is not None or groups):
         raise LychgateError("a provider and groups are somebody's", "say whose, with --as EMAIL")
     snapshot, countries = _installation(config)
+    if zero_hop:
+        _list_zero_hop(snapshot, as_json=as_json)
+        return
     if requests is not None:
         raise typer.Exit(_judge_file(requests, snapshot, countries))
     line: dict[str, Any] = {"url": url, "method": method, "ip": ip, "country": country}
@@ -107,6 +115,17 @@ def _parsed(text: bytes) -> object:
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(name)
+
+
+def _list_zero_hop(snapshot: Snapshot, *, as_json: bool) -> None:
+    rows = [(app.app.name, unfit(app, snapshot)) for app in snapshot.apps.values()]
+    rows.sort()
+    if as_json:
+        for name, reason in rows:
+            typer.echo(json.dumps({"application": name, "zero_hop": reason is None, "why": reason}))
+    else:
+        said = [(name, "no" if reason else "yes", reason or "") for name, reason in rows]
+        show(("application", "zero-hop", "why not"), said, {"application"})
 
 
 _COLOURS = {"allow": "green", "bypass": "yellow", "service_auth": "green", "login": "cyan"}

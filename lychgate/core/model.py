@@ -303,6 +303,7 @@ class Application:
     cookie_for_origin: bool = False
     """Whether callers without the cookie get it added on the way to the origin."""
     zero_hop: bool = True
+    """Whether a proxy may prove sessions alone (see `core.zerohop`)."""
     logo_url: str = ""
     launcher_visible: bool = True
     custom_pages: tuple[str, ...] = ()
@@ -339,6 +340,7 @@ class Organization:
     identity_denied_page: str = ""
     forbidden_page: str = ""
     zero_hop: bool = True
+    """Whether a proxy may prove sessions alone, at any application."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ IMMEDIATE_LIFE = timedelta(seconds=60)
 TEAM_COOKIE_LIFE = timedelta(hours=4)
 APP_SESSION_LIFE = timedelta(hours=24)
 SERVICE_TOKEN_LIFE_CAP = timedelta(hours=24)
+RULES, NEWER_THAN = "rules", "newer_than"
+"""The claims by which a proxy may prove an application token alone (see `core.zerohop`)."""
 _CUSTOM_BUDGET = 800
 """Bytes of custom claims an application token may carry; the cookie limit is 4096 in all."""
 _GROUPS_BUDGET = 600

@@ -50,8 +50,9 @@ OWNED_HEADERS = frozenset(
     }
 )
 """Headers removed from every request before an origin sees it, whatever was decided."""
+_FAMILIES = ("cf-access-", "x-lychgate-")
 _JUMP_DESTINATION = "cf-access-jump-destination"
-"""The one header of the family that clients address to the origin."""
+"""The one header of the families that clients address to the origin."""
 
 PREFIX = "/cdn-cgi/access/"
 LOGIN = PREFIX + "login"
@@ -96,8 +97,8 @@ def owned_in(names: Iterable[str]) -> list[str]:
 
 
 def is_owned(name: str) -> bool:
-    """Whether a header may come from us alone: those above, and any other of their family."""
-    return name in OWNED_HEADERS or (name.startswith("cf-access-") and name != _JUMP_DESTINATION)
+    """Whether a header may come from us alone: those above, and any other of their families."""
+    return name.startswith(_FAMILIES) and name != _JUMP_DESTINATION
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,10 @@
 """How a feed hears of a change before its next poll."""
 
 import threading
+import time
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from lychgate.store.database import Database
@@ -29,7 +32,7 @@ class Bell(Protocol):
 
 
 class LocalBell:
-    """Rung by changes of this process; those of others are found by polling."""
+    """Rung by changes of this process alone."""
 
     def __init__(self) -> None:
         self._rung = threading.Event()
@@ -40,11 +43,66 @@ class LocalBell:
 
     def wait(self, timeout: timedelta) -> None:
         """Return when rung, or after the timeout."""
-        self._rung.wait(timeout.total_seconds())
+        self.rung_within(timeout.total_seconds())
+
+    def rung_within(self, seconds: float) -> bool:
+        """Wait likewise, and say which it was."""
+        rung = self._rung.wait(seconds)
         self._rung.clear()
+        return rung
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+_FILES_EVERY = 0.02
+"""Seconds between two looks at the files of a database."""
+_SETTLING = 0.2
+"""A write is in the file before it is committed: so long after one, readers look again."""
+
+
+class FileBell:
+    """Rung by changes of this process, and by whatever any process writes into these files.
+
+    Only a hint: two writes in the same moment may look like one, so polling goes on.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = tuple(files)
+        self._local = LocalBell()
+        self._seen = self._written()
+        self._settled_at = 0.0
+
+    def ring(self) -> None:
+        """Wake the waiting thread, or the next one that would wait."""
+        self._local.ring()
+
+    def wait(self, timeout: timedelta) -> None:
+        """Return when rung or when a file was written, or after the timeout."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        while (left := deadline - time.monotonic()) > 0:
+            if self._local.rung_within(min(_FILES_EVERY, left)) or self._changing():
+                return
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _changing(self) -> bool:
+        written, now = self._written(), time.monotonic()
+        if written != self._seen:
+            self._seen, self._settled_at = written, now + _SETTLING
+        return now < self._settled_at
+
+    def _written(self) -> list[tuple[int, int] | None]:
+        return [_mark(file) for file in self._files]
+
+
+def _mark(file: Path) -> tuple[int, int] | None:
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 class PostgresBell:
@@ -102,4 +160,7 @@ class PostgresBell:
 
 def bell_for(database: Database) -> Bell:
     """The bell of a database."""
-    return LocalBell() if database.sqlite else PostgresBell(database.url)
+    file = database.file
+    if file is None:
+        return PostgresBell(database.url)
+    return FileBell((file, file.with_name(file.name + "-wal")))

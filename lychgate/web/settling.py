@@ -8,6 +8,7 @@ from typing import Any
 from lychgate.core.admit import Admitted
 from lychgate.core.session import Grounds, app_claims, seconds, token_life
 from lychgate.core.snapshot import CompiledApp, Snapshot
+from lychgate.core.zerohop import vouched
 from lychgate.oauth.admission import Judged
 from lychgate.store.base import Session
 from lychgate.web.door import judge, shortest
@@ -43,7 +44,8 @@ class Settled:
         session = self.session
         grounds = Grounds(session.nonce, admitted.policy, admitted.facts, session.country or None)
         team, app = self.snapshot.team, self.app.app
-        return app_claims(team, app, session.identity, grounds, self.now, life)
+        claims = app_claims(team, app, session.identity, grounds, self.now, life)
+        return vouched(claims, self.app, self.snapshot.revocations)
 
 
 def settle(

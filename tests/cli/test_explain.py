@@ -160,11 +160,25 @@ def test_every_option(lychgate: Lychgate) -> None:
     assert json.loads(linked.out)["policy"] == "linked"
 
 
+def test_what_envoy_may_prove_alone_is_listed(lychgate: Lychgate) -> None:
+    said = lychgate("explain", "--zero-hop", "--json")
+    found = [tuple(json.loads(line).values()) for line in said.out.splitlines()]
+    assert found == [
+        ("admin", True, None),
+        ("api", False, "no_login"),
+        ("app", False, "each_request"),
+        ("public", False, "no_login"),
+    ]
+    table = lychgate("explain", "--zero-hop").out
+    assert "each_request" in table and "admin" in table
+
+
 @pytest.mark.parametrize(
     "words",
     [
         (),
         (APP, "--requests", "x"),
+        (APP, "--zero-hop"),
         ("nonsense",),
         ("",),
         (APP, "--ip", "nonsense"),

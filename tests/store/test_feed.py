@@ -78,6 +78,22 @@ def test_contact_stays_fresh_while_nothing_changes(place: Place) -> None:
     store.close()
 
 
+def test_what_others_write_wakes_the_feed_long_before_its_next_look(place: Place) -> None:
+    store, other = place.open(real_clock), place.open(real_clock)
+    with Feed(store, store.mirror, real_clock, timedelta(seconds=5)) as feed:
+        heard = []
+        for number in range(4):
+            revision = other.revocations.revoke_session(f"n{number}", real_clock())
+            began = time.monotonic()
+            assert feed.wait_for(revision)
+            heard.append(time.monotonic() - began)
+        # Three of four: the first may come while the feed is still on its way to waiting.
+        assert sorted(heard)[2] < 1
+        put(other, policy("p1", "one"))  # ends the wait, and with it the test
+    store.close()
+    other.close()
+
+
 def test_a_waiting_reader_gives_up_in_time(place: Place) -> None:
     store = place.open(real_clock)
     with Feed(store, store.mirror, real_clock) as feed:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 
 from lychgate.core.session import hash_app_session
@@ -117,6 +118,25 @@ def test_a_token_is_never_issued_in_the_second_of_a_change_that_concerns_it(
     assert int(installation.clock().timestamp()) > changed_at
     assert "Max-Age=7200" in answer.headers["set-cookie"]
     assert logged_in.get(f"{WIKI}/page").json()["path"] == "/page"
+
+
+def test_a_token_says_which_rules_and_revocations_it_is_younger_than(
+    installation: Installation, browser: Browser
+) -> None:
+    def vouched() -> tuple[str, int]:
+        browser.log_in(f"{WIKI}/")
+        token = browser.cookie("CF_Authorization", "wiki.example.com")
+        claims = jwt.decode(token or "", options={"verify_signature": False})
+        assert claims["iat"] > claims["newer_than"]
+        return claims["rules"], claims["newer_than"]
+
+    digest, newest = vouched()
+    assert newest == 0
+    assert int(digest, 16) >= 0 and len(digest) == 32
+    browser.get(f"{TEAM}/cdn-cgi/access/logout")
+    at = int(installation.clock().timestamp())
+    installation.clock.advance(61)
+    assert vouched() == (digest, at)
 
 
 def test_C05_attributes_of_every_cookie(installation: Installation, browser: Browser) -> None:

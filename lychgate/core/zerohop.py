@@ -1,0 +1,165 @@
+"""Which applications a proxy may prove alone, and what their tokens say so that it can.
+
+The common request carries a good token in its cookie and comes to an application whose policies
+need nothing of the request itself. `decide` would look at the token and let it pass; so may a
+proxy that checks the same. This module says where that holds (`unfit`, `grounds`) and gives the
+token two claims that spare the proxy every comparison of times:
+
+- `rules`, a digest of the application's policies, and of its newest revocation, as they were when
+  the token was issued. The proxy knows today's digest; an older token has another.
+- `newer_than`, the second of the person's newest revocation then. A token is issued in a later
+  second, so one that names the newest revocation of today lies after it.
+
+Both are given only to tokens for which `decide` says yes for as long as the rules stay and the
+person is not revoked. Everything else of a request (its path, its cookies, its other credentials)
+is the adapter's to prove, and whatever it cannot prove goes to `decide`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from lychgate.core.model import Action, AppType
+from lychgate.core.policy import CompiledPolicy, Leaf, Node
+from lychgate.core.revocations import Revocations
+from lychgate.core.routes import Entry, entries_of
+from lychgate.core.session import NEWER_THAN, RULES
+from lychgate.core.snapshot import CompiledApp, Snapshot
+
+CROWD = 64
+"""So many more specific destinations of others inside one's own are told apart; more are not."""
+_CREDENTIALS = frozenset({"service_token", "any_valid_service_token", "linked_app_token"})
+"""Rules that hold only for a request with a header that the proxy sends to `decide` anyway."""
+
+
+class Unfit(StrEnum):
+    """Why every request of an application goes to `decide`; stable, shown by `explain`."""
+
+    SWITCHED_OFF = "switched_off"
+    """`zero_hop` is false, of the application or of the organization."""
+    TYPE = "type"
+    """It is not self-hosted."""
+    NO_LOGIN = "no_login"
+    """No Allow policy: nobody's token opens it."""
+    EACH_REQUEST = "each_request"
+    """An Allow or Block policy tests each request: an address, a country, a certificate."""
+    WITHOUT_LOGIN = "without_login"
+    """A Bypass or Service Auth policy may match a request that shows no credential."""
+    BINDING_COOKIE = "binding_cookie"
+    """Its token counts only together with a second cookie."""
+    DESTINATIONS = "destinations"
+    """All of its destinations have public paths, a star inside a label, or are too crowded."""
+
+
+def unfit(app: CompiledApp, snapshot: Snapshot) -> Unfit | None:
+    """Why an application must be decided request by request; None: a proxy may prove it."""
+    reason = _unfit_by_policies(app, snapshot)
+    if reason is None and not grounds(app, snapshot):
+        return Unfit.DESTINATIONS
+    return reason
+
+
+def _unfit_by_policies(app: CompiledApp, snapshot: Snapshot) -> Unfit | None:
+    if not (app.app.zero_hop and snapshot.organization.zero_hop):
+        return Unfit.SWITCHED_OFF
+    if app.app.type is not AppType.SELF_HOSTED:
+        return Unfit.TYPE
+    if not app.settled:
+        tested = any(policy.action is Action.ALLOW for policy in app.person)
+        return Unfit.EACH_REQUEST if tested else Unfit.NO_LOGIN
+    if any(map(_may_hold_bare, app.machine)):
+        return Unfit.WITHOUT_LOGIN
+    return Unfit.BINDING_COOKIE if app.app.cookie.binding else None
+
+
+def _may_hold_bare(policy: CompiledPolicy) -> bool:
+    """Whether some request without a credential header could match; excludes count for nothing."""
+    return _may_hold(policy.formula)
+
+
+def _may_hold(node: Node) -> bool:
+    if isinstance(node, Leaf):
+        return not node.void and node.rule.kind not in _CREDENTIALS
+    return _any_may(node.include) and all(map(_may_hold, node.require))
+
+
+def _any_may(nodes: Iterable[Node]) -> bool:
+    return any(map(_may_hold, nodes))
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One destination of an application, less what more specific ones of others own inside it."""
+
+    entry: Entry
+    without: tuple[Entry, ...] = ()
+    without_hosts: tuple[str, ...] = ()
+    """Literal hosts under a star that belong to others, or to the companion."""
+
+
+def grounds(app: CompiledApp, snapshot: Snapshot) -> tuple[Ground, ...]:
+    """The destinations of an application that a proxy can tell from those of others."""
+    found = (_ground(entry, snapshot) for entry in entries_of(app.app))
+    return tuple(ground for ground in found if ground is not None)
+
+
+def _ground(entry: Entry, snapshot: Snapshot) -> Ground | None:
+    if entry.public or not _whole_labels(entry):
+        return None
+    hosts: tuple[str, ...] = ()
+    rivals: Iterable[Entry] = snapshot.routes.exact.get(entry.host.text, ())
+    if not entry.host.literal:
+        hosts = tuple(_literal_below(entry, snapshot))
+        rivals = _stars_near(entry, snapshot)
+    without = tuple(_winning(entry, rivals))
+    return Ground(entry, without, hosts) if len(without) <= CROWD else None
+
+
+def _whole_labels(entry: Entry) -> bool:
+    return all(label == "*" or "*" not in label for label in entry.host.text.split("."))
+
+
+def _literal_below(entry: Entry, snapshot: Snapshot) -> Iterator[str]:
+    end = "." + entry.host.suffix
+    for hosts in (snapshot.routes.exact, snapshot.companion_hosts):
+        yield from (host for host in hosts if host.endswith(end) and entry.host.covers(host))
+
+
+def _stars_near(entry: Entry, snapshot: Snapshot) -> Iterator[Entry]:
+    mine = entry.host.suffix
+    for suffix, others in snapshot.routes.stars.items():
+        if suffix.endswith(mine) or mine.endswith(suffix):
+            yield from others
+
+
+def _winning(entry: Entry, rivals: Iterable[Entry]) -> Iterator[Entry]:
+    """Those that own some request which the entry covers as well."""
+    mine = (entry.host.rank, entry.path.rank)
+    for rival in rivals:
+        if rival == entry or (rival.app == entry.app and not rival.public):
+            continue
+        wins = (rival.host.rank, rival.path.rank) <= mine
+        if wins and rival.host.overlaps(entry.host) and rival.path.overlaps(entry.path):
+            yield rival
+
+
+def rules_digest(app: CompiledApp, revocations: Revocations) -> str:
+    """A digest of what a token of the application must have been issued under; 32 hex digits."""
+    revoked_at, _ = revocations.apps.get(app.app.id, (0, 0))
+    parts = (app.app.audience, str(app.rules_changed_at), str(revoked_at), *sorted(app.settled))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def vouched(
+    claims: Mapping[str, Any], app: CompiledApp, revocations: Revocations
+) -> dict[str, Any]:
+    """The claims of a person's token, with the two if it deserves them."""
+    subject, session = claims["sub"], claims["identity_nonce"]
+    newest = max(revocations.newest(subject, session, app.app.id), app.rules_changed_at)
+    settled = claims["policy_id"] in app.settled
+    if not (subject and session and settled and claims["iat"] > newest):
+        return dict(claims)
+    of_person = max(revocations.newest(subject, session, None), 0)
+    return {**claims, RULES: rules_digest(app, revocations), NEWER_THAN: of_person}
