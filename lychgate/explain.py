@@ -9,17 +9,16 @@ from lychgate.core.admit import provider_allowed
 from lychgate.core.answers import allows_preflight, is_preflight
 from lychgate.core.decide import Placed, place
 from lychgate.core.decision import Decision, Deny, Reason
+from lychgate.core.formula import Step, trace
 from lychgate.core.identity import Identity
 from lychgate.core.model import EPOCH, Action, AppId, IdpId, ServiceToken
 from lychgate.core.policy import (
     CompiledPolicy,
     Holds,
-    Step,
     Verdict,
     evaluate_machine,
     evaluate_person,
     holds,
-    trace,
 )
 from lychgate.core.request import Address, ClientCertificate, Request, address, split_target
 from lychgate.core.selectors import Evidence, Login
@@ -380,7 +379,7 @@ def _policy_step(policy: CompiledPolicy, evidence: Evidence) -> Mapping[str, Any
         "policy": policy.policy.name,
         "action": policy.action.value,
         "outcome": _SAYS[holds(policy, evidence)],
-        "rules": [_rule_step(step) for step in trace(policy.formula, evidence)],
+        "rules": [_rule_step(step) for step in trace(policy.formula, evidence, policy.first)],
     }
 
 

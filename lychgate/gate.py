@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, assert_never
+from weakref import ReferenceType, ref
 
 from lychgate.answer import Answer, page_answer
 from lychgate.core.certificates import Authorities, Judgement, judge
@@ -51,8 +52,12 @@ from lychgate.core.urls import (
 
 log = logging.getLogger("lychgate.gate")
 
-_MEMO = 10_000
-"""A memo of verified or minted tokens remembers as many, and at most twice that."""
+_VERIFIED = 100_000
+"""So many signatures are remembered, and at most twice that; each takes a tenth of a kilobyte."""
+_READ = 4_000
+"""So many tokens are remembered as they were read; reading one again takes a tenth of a check."""
+_MINTED = 10_000
+_JUDGED = 10_000
 _MINT_REUSE = timedelta(seconds=60)
 _METADATA_SECONDS = 24 * 60 * 60
 """How old a signed application name may be to `cloudflared`."""
@@ -61,10 +66,12 @@ _METADATA_SECONDS = 24 * 60 * 60
 class Memo[K, V]:
     """A bounded dictionary of two halves; the older goes when the newer is full.
 
-    No step of it needs a lock: a lost race costs work done twice, nothing else.
+    It holds `many` values and at most twice that. No step of it needs a lock: a lost race costs
+    work done twice, nothing else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, many: int) -> None:
+        self._many = many
         self._newer: dict[K, V] = {}
         self._older: dict[K, V] = {}
 
@@ -75,7 +82,7 @@ class Memo[K, V]:
 
     def put(self, key: K, value: V) -> None:
         """Remember a value."""
-        if len(self._newer) >= _MEMO:
+        if len(self._newer) >= self._many:
             self._newer, self._older = {}, self._newer
         self._newer[key] = value
 
@@ -149,18 +156,22 @@ class Gate:
         observe: Callable[[AccessEvent], None],
         grace: timedelta,
         country: Callable[[Address], str | None] | None = None,
+        read: int = _READ,
     ) -> None:
         self._view = view
         self._clock = clock
         self._observe = observe
         self._grace = grace
         self._country = country
-        self._verified: Memo[bytes, Token] = Memo()
-        self._minted: Memo[tuple[str, ...], Minted] = Memo()
-        self._minted_for: Snapshot | None = None
+        self._verified: Memo[bytes, str] = Memo(_VERIFIED)
+        """The key that signed it, by the digest of a token."""
+        self._read: Memo[bytes, Token] = Memo(read)
+        self._minted: Memo[tuple[str, ...], Minted] = Memo(_MINTED)
+        # Weak, so that the memo keeps no configuration alive that was replaced.
+        self._minted_for: ReferenceType[Snapshot] | None = None
         # One pair, so that a judgement never lands in the memo of other authorities.
         self._judged: tuple[Authorities | None, Memo[tuple[bytes, str], Judgement]]
-        self._judged = None, Memo()
+        self._judged = None, Memo(_JUDGED)
 
     def unobserved(self) -> "Gate":
         """A gate that decides alike and tells nobody: for what was asked, and counted, before."""
@@ -231,12 +242,15 @@ class Gate:
     def _verifier(self, snapshot: Snapshot, now: datetime) -> Callable[[str], Token | Rejected]:
         def verified(text: str) -> Token | Rejected:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-            known = self._verified.get(digest)
+            known = self._read.get(digest)
             if known is not None and snapshot.keyring.knows(known.kid, now):
                 return known
-            token = open_token(text, snapshot.keyring, now)
+            kid = self._verified.get(digest)
+            seen = kid if kid is not None and snapshot.keyring.knows(kid, now) else None
+            token = open_token(text, snapshot.keyring, now, seen)
             if isinstance(token, Token):
-                self._verified.put(digest, token)
+                self._read.put(digest, token)
+                self._verified.put(digest, token.kid)
             return token
 
         return verified
@@ -251,7 +265,7 @@ class Gate:
             return False
         judged_by, judged = self._judged
         if judged_by is not snapshot.authorities:
-            judged = Memo()
+            judged = Memo(_JUDGED)
             self._judged = snapshot.authorities, judged
         key = hashlib.sha256(certificate.pem.encode("latin-1", "replace")).digest(), host
         known = judged.get(key)
@@ -292,8 +306,8 @@ class Gate:
         snapshot: Snapshot,
         now: datetime,
     ) -> str:
-        if self._minted_for is not snapshot:
-            self._minted, self._minted_for = Memo(), snapshot
+        if self._minted_for is None or self._minted_for() is not snapshot:
+            self._minted, self._minted_for = Memo(_MINTED), ref(snapshot)
         known = self._minted.get(key)
         if known is not None and known.serves(ends, now):
             return known.token

@@ -1,6 +1,5 @@
 """Composes what every process that decides needs: settings to store, feed and gate."""
 
-import gc
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -19,6 +18,7 @@ from lychgate.counts import DecisionCounts
 from lychgate.gate import Gate, View
 from lychgate.geo import Countries
 from lychgate.monitoring import new_registry
+from lychgate.pauses import keep_pauses_short
 from lychgate.settings import Settings
 from lychgate.store.base import Store
 from lychgate.store.compiling import compiler, salvager
@@ -44,17 +44,9 @@ def connect(settings: Settings, counts: StoreCounts | None = None) -> SqlStore[S
 
 
 def follow(store: SqlStore[Snapshot], counts: StoreCounts | None = None) -> Feed[Snapshot]:
-    """Read a store, then follow it in the background.
-
-    The collector rests while a large configuration is read, and never walks it again afterwards:
-    nearly all of it stays for as long as the process does.
-    """
-    gc.disable()
-    try:
-        feed = Feed(store, store.mirror, clock, counts=counts).start()
-        gc.freeze()
-    finally:
-        gc.enable()
+    """Read a store, then follow it in the background without holding up what is decided."""
+    feed = Feed(store, store.mirror, clock, counts=counts).start()
+    keep_pauses_short()
     return feed
 
 

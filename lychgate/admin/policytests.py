@@ -13,8 +13,9 @@ from lychgate.admin.kinds.policies import policy_body
 from lychgate.admin.references import refuse_unknown
 from lychgate.admin.refusals import does_not_compile, invalid, not_found
 from lychgate.api import to_model
+from lychgate.core.compiling import Compiler
 from lychgate.core.model import EPOCH, Action, AppId, Policy
-from lychgate.core.policy import CompiledPolicy, PolicyCompiler, evaluate_person
+from lychgate.core.policy import CompiledPolicy, evaluate_person
 from lychgate.core.request import address
 from lychgate.core.selectors import Evidence, Login
 from lychgate.store.base import Kind, Session, User, UserFilter
@@ -138,7 +139,8 @@ def _policy(sent: Any, office: Office) -> Policy:
 
 def _compiled(policies: Iterable[Policy], office: Office) -> Sequence[CompiledPolicy]:
     snapshot = office.snapshot()
-    compiler = PolicyCompiler(snapshot.records, snapshot.setting.country_known)
+    country_known = snapshot.setting.country_known
+    compiler = Compiler(snapshot.records, country_known, snapshot.compiled)
     compiled = [compiler.compile(policy) for policy in policies]
     if compiler.problems:
         raise does_not_compile(compiler.problems)

@@ -87,4 +87,4 @@ def provider_allowed(app: CompiledApp, idp: IdpId) -> bool:
 
 def evaluations_needed(app: CompiledApp) -> tuple[Evaluation, ...]:
     """The external evaluations to ask before this application can admit anybody."""
-    return tuple(dict.fromkeys(one for policy in app.person for one in policy.evaluations))
+    return tuple(dict.fromkeys(one for policy in app.person for one in policy.formula.evaluations))

@@ -1,6 +1,5 @@
 """What a request proves without a person, and what Bypass and Service Auth policies make of it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,15 +22,14 @@ from lychgate.core.decision import (
     Mint,
     Reason,
 )
+from lychgate.core.formula import outcome, positive_leaves
 from lychgate.core.identity import ANONYMOUS, Principal, Service, User
 from lychgate.core.model import Action, ServiceToken
 from lychgate.core.policy import (
     CompiledPolicy,
-    Formula,
     Holds,
     evaluate_machine,
     holds,
-    outcome,
     unlinked,
 )
 from lychgate.core.selectors import Evidence, LinkedAppToken, Login, Match
@@ -134,7 +132,7 @@ def machine_evidence(case: Case, machine: Machine) -> Evidence:
 def _as_machine(case: Case, policy: CompiledPolicy, machine: Machine, evidence: Evidence) -> Allow:
     linked = machine.linked
     alone = machine.service is not None and holds(policy, unlinked(evidence)) is Holds.YES
-    if linked is not None and not alone and _by_linked_rule(policy.formula, evidence):
+    if linked is not None and not alone and _by_linked_rule(policy, evidence):
         return _as_linked(case, policy, linked, evidence)
     service = machine.service
     certificate = case.request.certificate
@@ -192,17 +190,9 @@ def service_principal(token: ServiceToken) -> Service:
     return Service(token.client_id, token.name, token.id, token.client_id)
 
 
-def _by_linked_rule(formula: Formula, evidence: Evidence) -> bool:
+def _by_linked_rule(policy: CompiledPolicy, evidence: Evidence) -> bool:
     return any(
-        isinstance(leaf.selector, LinkedAppToken) and outcome(leaf, evidence) is Match.YES
-        for leaf in _positive_leaves(formula)
+        isinstance(leaf.selector, LinkedAppToken)
+        and outcome(leaf, evidence, policy.first) is Match.YES
+        for leaf in positive_leaves(policy.formula)
     )
-
-
-def _positive_leaves(formula: Formula) -> Iterator[Any]:
-    for nodes in (formula.include, formula.require):
-        for node in nodes:
-            if isinstance(node, Formula):
-                yield from _positive_leaves(node)
-            else:
-                yield node

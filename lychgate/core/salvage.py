@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lychgate.core.certificates import compile_authorities
+from lychgate.core.compiling import Compiler
 from lychgate.core.model import (
     Application,
     CertificateId,
     ClientAuthority,
     Destination,
-    GroupId,
     PolicyId,
     Records,
 )
-from lychgate.core.policy import PolicyCompiler
 from lychgate.core.snapshot import Setting, app_problems
 from lychgate.core.urls import normalise
 from lychgate.errors import Problem
@@ -28,12 +27,15 @@ def salvage(records: Records, setting: Setting) -> tuple[Records, tuple[Problem,
     """The records with everything broken made harmless, and what was broken."""
     problems: list[Problem] = []
     apps = {}
+    compiler = Compiler(records, setting.country_known)
     for id, app in records.applications.items():
-        found = app_problems(app, records, setting)
+        found = app_problems(app, compiler)
         problems.extend(found)
         apps[id] = _closed(app) if found else app
     used = {policy for app in apps.values() for policy in app.policies}
-    groups = {id: group for id, group in records.groups.items() if _sound(id, records, setting)}
+    groups = {
+        id: group for id, group in records.groups.items() if not compiler.problems_of_group(id)
+    }
     kept = {id: policy for id, policy in records.policies.items() if PolicyId(id) in used}
     return replace(
         records,
@@ -69,9 +71,3 @@ def _closed(app: Application) -> Application:
 
 def _can_be(destination: Destination) -> bool:
     return normalise(destination.path or "/", encoded_slash=True) is not None
-
-
-def _sound(id: GroupId, records: Records, setting: Setting) -> bool:
-    compiler = PolicyCompiler(records, setting.country_known)
-    compiler.check_group(id)
-    return not compiler.problems

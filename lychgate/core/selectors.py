@@ -5,7 +5,7 @@ fact cannot be established. What an unknown means for the visitor is settled in 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -15,9 +15,7 @@ from lychgate.core.identity import Identity
 from lychgate.core.model import (
     AppId,
     IdpId,
-    ItemList,
     ListId,
-    ListType,
     ServiceToken,
     TokenId,
 )
@@ -71,8 +69,11 @@ class InvalidRule(ValueError):
 class Lookup(Protocol):
     """Finds the lists that rules name."""
 
-    def list(self, id: ListId, type: ListType) -> ItemList:
-        """The list of that id and type; raises InvalidRule when there is none."""
+    def emails(self, id: ListId) -> frozenset[str]:
+        """The addresses of an email list; raises InvalidRule when there is none."""
+
+    def networks(self, id: ListId) -> "Networks":
+        """The networks of an IP list; raises InvalidRule when there is none, or an item is none."""
 
 
 class Selector(Protocol):
@@ -172,6 +173,11 @@ class EmailDomain(_Identity):
         return person.email.count("@") == 1 and person.email.endswith("@" + self.domain)
 
 
+def emails_of(items: Iterable[str]) -> frozenset[str]:
+    """The addresses among the items of a list."""
+    return frozenset(filter(None, map(canonical_email, items)))
+
+
 @dataclass(frozen=True, slots=True)
 class EmailList(_Identity):
     """An address in a stored list."""
@@ -182,8 +188,7 @@ class EmailList(_Identity):
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], lookup: Lookup) -> Self:
-        items = lookup.list(ListId(value["id"]), ListType.EMAIL).items
-        return cls(frozenset(filter(None, map(canonical_email, items))))
+        return cls(lookup.emails(ListId(value["id"])))
 
     def matches(self, evidence: Evidence) -> Match:
         return _of_person(evidence, lambda person: person.email in self.addresses)
@@ -222,6 +227,20 @@ def parse_network(text: str) -> Network:
     return network
 
 
+type Networks = tuple[tuple[int, int, frozenset[int]], ...]
+"""For each version and prefix length, the networks of that length as shifted integers."""
+
+
+def networks_of(items: Iterable[str]) -> Networks:
+    """The networks of a list's items; raises InvalidRule for an item that is none."""
+    lengths: dict[tuple[int, int], set[int]] = {}
+    for item in items:
+        network = parse_network(item)
+        bits = network.max_prefixlen - network.prefixlen
+        lengths.setdefault((network.version, bits), set()).add(int(network.network_address) >> bits)
+    return tuple((version, bits, frozenset(found)) for (version, bits), found in lengths.items())
+
+
 class _Ip(_Base):
     each_request: ClassVar[bool] = True
 
@@ -251,19 +270,11 @@ class IpList(_Ip):
 
     kind: ClassVar[str] = "ip_list"
     members: ClassVar[tuple[str, ...]] = ("id",)
-    by_length: tuple[tuple[int, int, frozenset[int]], ...]
-    """For each version and prefix length, the networks of that length as shifted integers."""
+    by_length: Networks
 
     @classmethod
     def parse(cls, value: Mapping[str, Any], lookup: Lookup) -> Self:
-        lengths: dict[tuple[int, int], set[int]] = {}
-        for item in lookup.list(ListId(value["id"]), ListType.IP).items:
-            network = parse_network(item)
-            bits = network.max_prefixlen - network.prefixlen
-            lengths.setdefault((network.version, bits), set()).add(
-                int(network.network_address) >> bits
-            )
-        return cls(tuple((version, bits, frozenset(s)) for (version, bits), s in lengths.items()))
+        return cls(lookup.networks(ListId(value["id"])))
 
     def matches(self, evidence: Evidence) -> Match:
         if evidence.ip is None:

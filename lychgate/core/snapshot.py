@@ -4,11 +4,13 @@ A change compiles what it touches and what refers to it; the rest of the previou
 again.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lychgate.core.certificates import Authorities, compile_authorities
+from lychgate.core.compiling import MAX_OPENED, Compiled, Compiler
+from lychgate.core.formula import Reference
 from lychgate.core.keys import Keyring
 from lychgate.core.model import (
     Action,
@@ -22,15 +24,12 @@ from lychgate.core.model import (
     ServiceToken,
     Team,
 )
-from lychgate.core.policy import CompiledPolicy, PolicyCompiler
+from lychgate.core.policy import CompiledPolicy
 from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, Routes
 from lychgate.core.session import seconds
 from lychgate.core.urls import companion_hosts, is_owned, normalise
 from lychgate.errors import InvalidConfiguration, Problem
-
-type Reference = tuple[str, str]
-"""A kind (`policy`, `group`, `list`, …) and an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,6 @@ class CompiledApp:
     """Allow policies whose outcome at login stands, because no Allow or Block tests requests."""
     rules_changed_at: int
     """Tokens issued in or before this second must be renewed."""
-    references: frozenset[Reference]
 
     def policy(self, id: PolicyId | None) -> CompiledPolicy | None:
         """The policy of that id, if the application has it."""
@@ -75,7 +73,7 @@ class Setting:
     """Whether a country database is configured."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Snapshot:
     """Everything a decision reads. Never changed; a new one replaces it."""
 
@@ -83,6 +81,7 @@ class Snapshot:
     loaded_at: datetime
     setting: Setting
     records: Records
+    compiled: Compiled
     apps: Mapping[AppId, CompiledApp]
     by_audience: Mapping[str, CompiledApp]
     by_client_id: Mapping[str, ServiceToken]
@@ -140,6 +139,7 @@ def compile_snapshot(
         loaded_at=now,
         setting=setting,
         records=Records(),
+        compiled=Compiled(),
         apps={},
         by_audience={},
         by_client_id={},
@@ -171,11 +171,18 @@ def update_snapshot(
     )
     if not changed:
         return unchanged
-    touched = _touched(previous, records, changed)
-    came = [records.applications[id] for id in touched if id in records.applications]
-    gone = [previous.apps[id].app for id in touched if id in previous.apps]
-    problems: list[Problem] = list(_orphans(previous, records, changed, came))
-    fresh = {app.id: _compile_app(app, records, previous.setting, problems) for app in came}
+    compiler = Compiler(records, previous.setting.country_known, previous.compiled)
+    renewed = compiler.renew(changed)
+    edited = {AppId(id) for kind, id in changed if kind == "application"}
+    reached = [app for app in _reached(previous, records, renewed) if app.id not in edited]
+    # What a broken store left closed is not what its record says, until it is compiled again.
+    edited |= {app.id for app in reached if previous.apps[app.id].app is not app}
+    came = [records.applications[id] for id in edited if id in records.applications]
+    gone = [previous.apps[id].app for id in edited if id in previous.apps]
+    problems = list(compiler.problems)
+    for app in came:
+        problems.extend(_unusable(app))
+    fresh = {app.id: _compile_app(app, compiler, problems) for app in (*came, *reached)}
     routes = previous.routes.replaced(gone, came)
     problems.extend(routes.conflicts(came))
     problems.extend(_hosts_taken(previous.companion_hosts, routes, came))
@@ -183,7 +190,7 @@ def update_snapshot(
     authorities = _authorities(previous, records, changed, problems)
     if problems:
         raise InvalidConfiguration(dict.fromkeys(problems))
-    apps = {id: app for id, app in previous.apps.items() if id not in touched} | fresh
+    apps = {id: app for id, app in previous.apps.items() if id not in edited} | fresh
     audiences = dict(previous.by_audience)
     for app in gone:
         audiences.pop(app.audience, None)
@@ -191,6 +198,7 @@ def update_snapshot(
     return replace(
         unchanged,
         records=records,
+        compiled=compiler.compiled,
         apps=apps,
         by_audience=audiences,
         by_client_id=_service_tokens(previous, records, changed),
@@ -213,99 +221,79 @@ def _all_references(records: Records) -> frozenset[Reference]:
     )
 
 
-def _touched(previous: Snapshot, records: Records, changed: frozenset[Reference]) -> set[AppId]:
-    touched = {AppId(id) for kind, id in changed if kind == "application"}
-    if any(kind != "application" for kind, _ in changed):
-        touched |= {
-            id for id, app in previous.apps.items() if not changed.isdisjoint(app.references)
-        }
-    return {id for id in touched if id in previous.apps or id in records.applications}
+def _reached(
+    previous: Snapshot, records: Records, renewed: frozenset[PolicyId]
+) -> Iterator[Application]:
+    """Applications whose policies are not as before, or that lost an identity provider."""
+    lost = previous.idps.keys() - records.identity_providers.keys()
+    for app in records.applications.values() if renewed or lost else ():
+        if not (renewed.isdisjoint(app.policies) and lost.isdisjoint(app.allowed_idps)):
+            yield app
 
 
 _MAX_FACTS = 4000
 """A token carries a bit for each rule about people, and must fit into a cookie of 4096 bytes."""
 
 
-def _compile_app(
-    app: Application, records: Records, setting: Setting, problems: list[Problem]
-) -> CompiledApp:
-    compiler = PolicyCompiler(records, setting.country_known)
+def _compile_app(app: Application, compiler: Compiler, problems: list[Problem]) -> CompiledApp:
     compiled: list[CompiledPolicy] = []
-    problems.extend(_unusable(app))
     where = f"applications/{app.id}"
     for index, id in enumerate(app.policies):
-        policy = records.policies.get(id)
+        policy = compiler.policy(id)
         if policy is None:
             problems.append(Problem(f"{where}/policies/{index}", f"there is no policy `{id}`"))
         else:
-            compiled.append(compiler.compile(policy))
+            compiled.append(policy)
     for index, idp in enumerate(app.allowed_idps):
-        if idp not in records.identity_providers:
+        if idp not in compiler.records.identity_providers:
             message = f"there is no identity provider `{idp}`"
             problems.append(Problem(f"{where}/allowed_idps/{index}", message))
-    problems.extend(compiler.problems)
-    if compiler.identity_rules > _MAX_FACTS and any(policy.each_request for policy in compiled):
-        message = f"more than {_MAX_FACTS} rules about people beside rules about requests"
-        hint = "put the addresses into an email list: a list is one rule"
-        problems.append(Problem(f"{where}/policies", message, hint))
+    problems.extend(_too_many(compiled, f"{where}/policies"))
     person = _of(compiled, Action.ALLOW, Action.DENY)
     settled = not any(policy.each_request for policy in person)
     times = [app.rules_changed_at, *(policy.rules_changed_at for policy in compiled)]
-    references: set[Reference] = {("policy", id) for id in app.policies}
-    references |= {("identity_provider", str(id)) for id in app.allowed_idps}
+    if not settled:
+        compiled = _numbered(compiled)
+        person = _of(compiled, Action.ALLOW, Action.DENY)
     return CompiledApp(
         app=app,
         machine=_of(compiled, Action.BYPASS, Action.SERVICE_AUTH),
         person=person,
         settled=frozenset(p.id for p in person if settled and p.action is Action.ALLOW),
-        rules_changed_at=max(map(seconds, times)),
-        references=frozenset(references | compiler.references),
+        rules_changed_at=seconds(max(times)),
     )
 
 
-def app_problems(app: Application, records: Records, setting: Setting) -> tuple[Problem, ...]:
+def _too_many(policies: Sequence[CompiledPolicy], where: str) -> Iterable[Problem]:
+    if sum(policy.formula.bits for policy in policies) > _MAX_FACTS:
+        if any(policy.each_request for policy in policies):
+            message = f"more than {_MAX_FACTS} rules about people beside rules about requests"
+            hint = "put the addresses into an email list: a list is one rule"
+            yield Problem(where, message, hint)
+    if sum(policy.formula.opened for policy in policies) > MAX_OPENED:
+        yield Problem(where, f"more than {MAX_OPENED} rules once every group is opened")
+
+
+def _numbered(policies: Sequence[CompiledPolicy]) -> list[CompiledPolicy]:
+    """The policies with their identity rules numbered through, as the facts of a token are."""
+    numbered, first = [], 0
+    for policy in policies:
+        numbered.append(policy if first == 0 else replace(policy, first=first))
+        first += policy.formula.bits
+    return numbered
+
+
+def app_problems(app: Application, compiler: Compiler) -> tuple[Problem, ...]:
     """What is wrong with one application and the policies it uses."""
-    problems: list[Problem] = []
-    _compile_app(app, records, setting, problems)
-    return tuple(problems)
+    problems = list(_unusable(app))
+    _compile_app(app, compiler, problems)
+    for id in app.policies:
+        problems.extend(compiler.problems_of(id))
+    return tuple(dict.fromkeys(problems))
 
 
 def _of(policies: Sequence[CompiledPolicy], *actions: Action) -> tuple[CompiledPolicy, ...]:
     return tuple(policy for policy in policies if policy.action in actions)
-
-
-def _orphans(
-    previous: Snapshot,
-    records: Records,
-    changed: frozenset[Reference],
-    compiled: Iterable[Application],
-) -> Iterable[Problem]:
-    """Policies and groups that no application uses must compile as well."""
-    compiler = PolicyCompiler(records, previous.setting.country_known)
-    used = {id for app in compiled for id in app.policies}
-    candidates = {PolicyId(id) for kind, id in changed if kind == "policy"}
-    if _reaches_orphans(records, changed):
-        used |= {id for app in records.applications.values() for id in app.policies}
-        candidates |= set(records.policies)
-        for group in records.groups:
-            compiler.check_group(group)
-    for policy in sorted(candidates - used):
-        if policy in records.policies:
-            compiler.compile(records.policies[policy])
-    return compiler.problems
-
-
-def _reaches_orphans(records: Records, changed: frozenset[Reference]) -> bool:
-    """Whether a rule that no application uses could have lost what it names."""
-    tables: Mapping[str, Container[str]] = {
-        "application": records.applications,
-        "identity_provider": records.identity_providers,
-        "service_token": records.service_tokens,
-    }
-    return any(
-        kind in ("group", "list") or (kind in tables and id not in tables[kind])
-        for kind, id in changed
-    )
 
 
 def _unusable(app: Application) -> Iterable[Problem]:

@@ -4,6 +4,8 @@
 because time, audience and revocation change while a signature does not.
 """
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,6 +78,13 @@ def verify(token: str, keyring: Keyring, now: datetime) -> Signed | Rejected:
     except (jwt.InvalidTokenError, ValueError, RecursionError):
         return Rejected.MALFORMED
     return Signed(key.kid, decoded)
+
+
+def trusted(token: str, kid: str) -> Signed:
+    """The claims of a token whose signature by that key was verified before; nothing is checked."""
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return Signed(kid, claims)
 
 
 _SIGNATURE_ONLY: Any = {

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from lychgate.core.formula import Formula, Node, Opened
 from lychgate.core.model import Action, AppType
-from lychgate.core.policy import CompiledPolicy, Leaf, Node
+from lychgate.core.policy import CompiledPolicy
 from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, entries_of
 from lychgate.core.session import NEWER_THAN, RULES
@@ -76,17 +77,17 @@ def _unfit_by_policies(app: CompiledApp, snapshot: Snapshot) -> Unfit | None:
 
 def _may_hold_bare(policy: CompiledPolicy) -> bool:
     """Whether some request without a credential header could match; excludes count for nothing."""
-    return _may_hold(policy.formula)
+    return _formula_may(policy.formula)
+
+
+def _formula_may(formula: Formula) -> bool:
+    return any(map(_may_hold, formula.include)) and all(map(_may_hold, formula.require))
 
 
 def _may_hold(node: Node) -> bool:
-    if isinstance(node, Leaf):
-        return not node.void and node.rule.kind not in _CREDENTIALS
-    return _any_may(node.include) and all(map(_may_hold, node.require))
-
-
-def _any_may(nodes: Iterable[Node]) -> bool:
-    return any(map(_may_hold, nodes))
+    if isinstance(node, Opened):
+        return _formula_may(node.formula)
+    return not node.void and node.rule.kind not in _CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Self
 
 from lychgate.clock import steady
 from lychgate.errors import LychgateError
+from lychgate.pauses import collector_at_rest, contents
 from lychgate.store.base import Clock, Store
 from lychgate.store.counts import StoreCounts
 from lychgate.store.mirror import Mirror
@@ -42,6 +43,7 @@ class Feed[S]:
         self._contact = 0.0
         self._failing_since: datetime | None = None
         self._reminded_at: datetime | None = None
+        self._followed: object = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
@@ -96,6 +98,7 @@ class Feed[S]:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wait()
+            self._let_go()
             self._refresh()
 
     def _wait(self) -> None:
@@ -108,7 +111,8 @@ class Feed[S]:
     def _refresh(self) -> None:
         asked_at, started = self._clock(), steady()
         try:
-            news = self._mirror.refresh(self._store)
+            with collector_at_rest():
+                news = self._mirror.refresh(self._store)
         except Exception as error:  # noqa: BLE001 - the feed outlives whatever fails in it
             self._note(error)
             return
@@ -118,6 +122,15 @@ class Feed[S]:
         if self._failing_since is not None:
             _log.warning("the store is back at revision %d", self._mirror.revision)
             self._failing_since = self._reminded_at = None
+
+    def _let_go(self) -> None:
+        """Free what was replaced a round ago, when no decision reads it any more."""
+        replaced, self._followed = self._followed, self._mirror.current
+        if replaced is not self._followed:
+            pieces = contents(replaced, self._followed)
+            del replaced
+            while pieces:
+                pieces.pop()
 
     def _note(self, error: Exception) -> None:
         """Say once a minute that the snapshot is not kept up."""

@@ -56,7 +56,11 @@ class Mirrored[S]:
 
 
 class Draft:
-    """A state in the making: a base, then objects put and deleted over it."""
+    """A state in the making: a base, then objects put and deleted over it.
+
+    A body that reads as the value it had before changes nothing, so that reading everything again
+    touches what differs and nothing else.
+    """
 
     def __init__(self, base: State | None, to_model: ToModel) -> None:
         self._base = base
@@ -66,6 +70,7 @@ class Draft:
             Records().organization if base is None else base.records.organization
         )
         self._problems: dict[ObjectKey, tuple[Problem, ...]] = {}
+        self._named: dict[Kind, set[str]] = {}
         self.changed: set[ObjectKey] = set()
         self.written: set[datetime] = set()
         """When the objects that were visited were last changed."""
@@ -73,12 +78,15 @@ class Draft:
     def put(self, kind: Kind, id: str, body: Mapping[str, Any], rules_changed_at: datetime) -> None:
         """Read a body into its value; a body that does not read is kept as a problem."""
         self._problems.pop((kind, id), None)
-        self.changed.add((kind, id))
+        self._named.setdefault(kind, set()).add(id)
         try:
             value = self._to_model(kind, id, body, rules_changed_at)
         except InvalidConfiguration as error:
             self._problems[kind, id] = error.problems
             return
+        if value == self._held(kind, id):
+            return
+        self.changed.add((kind, id))
         if kind is Kind.ORGANIZATION:
             self._organization = value
         elif kind in _FIELDS:
@@ -99,13 +107,13 @@ class Draft:
             self._of(kind).pop(id, None)
 
     def restart(self) -> None:
-        """Forget the base and keep what was put: a complete read has named everything."""
-        self._base = None
+        """Let go what was not put: a complete read has named everything."""
         for kind in _FIELDS:
-            kept = self._values.get(kind, {})
-            self._values[kind] = {id: kept[id] for id in kept if (kind, id) in self.changed}
-        if not any(kind is Kind.ORGANIZATION for kind, _ in self.changed):
-            self._organization = Records().organization
+            named = self._named.get(kind, set())
+            for id in [id for id in self._of_field(kind) if id not in named]:
+                self.delete(kind, id)
+        if Kind.ORGANIZATION not in self._named and self._organization != Records().organization:
+            self.delete(Kind.ORGANIZATION, "")
 
     def salvage(self) -> bool:
         """Leave out bodies that did not read; False when one of them may own paths or settings.
@@ -130,6 +138,11 @@ class Draft:
         records = Records(organization=self._organization, **fields)
         return State(revision, records, keyring, revocations)
 
+    def _held(self, kind: Kind, id: str) -> Any:
+        if kind is Kind.ORGANIZATION:
+            return self._organization
+        return self._of_field(kind).get(id) if kind in _FIELDS else None
+
     def _of(self, kind: Kind) -> dict[str, Any]:
         if kind not in self._values:
             self._values[kind] = dict(self._of_field(kind))
@@ -150,13 +163,12 @@ class Advance[S]:
     draft: Draft
     keyring: Keyring
     revocations: tuple[Revocation, ...]
-    complete: bool = False
     server: str = ""
 
     def finish(self, compile: Compile[S], revision: int, now: datetime) -> Mirrored[S]:
         """Compile the drafted state; `InvalidConfiguration` with every problem."""
         state = self.draft.state(revision, self.keyring, self.revocations)
-        previous = None if self.base is None or self.complete else self.base.snapshot
+        previous = None if self.base is None else self.base.snapshot
         snapshot = compile(previous, state, frozenset(self.draft.changed), now)
         return Mirrored(state, snapshot, self.server)
 
@@ -227,7 +239,6 @@ class Mirror[S]:
             draft,
             changes.keyring or empty,
             _merge(held, changes.revocations, self.clock()),
-            changes.complete,
             changes.server,
         )
 

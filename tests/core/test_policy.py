@@ -15,6 +15,7 @@ from lychgate.core.admit import (
     provider_allowed,
 )
 from lychgate.core.decision import Reason
+from lychgate.core.formula import trace
 from lychgate.core.model import (
     Action,
     AppId,
@@ -24,7 +25,7 @@ from lychgate.core.model import (
     Policy,
     Rule,
 )
-from lychgate.core.policy import Holds, holds, trace
+from lychgate.core.policy import Holds, holds
 from lychgate.core.request import address
 from lychgate.core.selectors import Evidence, Login, Match
 from lychgate.core.snapshot import CompiledApp

@@ -16,7 +16,10 @@ from lychgate.core.selectors import (
     InvalidRule,
     Login,
     Match,
+    Networks,
     claim_values,
+    emails_of,
+    networks_of,
     parse,
     parse_network,
 )
@@ -38,11 +41,17 @@ LISTS = {
 class Lists:
     """A lookup of the lists above."""
 
-    def list(self, id: ListId, type: ListType) -> ItemList:
+    def emails(self, id: ListId) -> frozenset[str]:
+        return emails_of(self._items(id, ListType.EMAIL))
+
+    def networks(self, id: ListId) -> Networks:
+        return networks_of(self._items(id, ListType.IP))
+
+    def _items(self, id: ListId, type: ListType) -> tuple[str, ...]:
         found = LISTS.get(id)
         if found is None or found.type is not type:
             raise InvalidRule(f"there is no {type.value} list `{id}`")
-        return found
+        return found.items
 
 
 def person(address: str = "alice@staff.example", **more: Any) -> Evidence:

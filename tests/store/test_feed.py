@@ -138,7 +138,6 @@ def test_x01_sqlite_file_unreadable_and_back(tmp_path: Path) -> None:
         other = place.open(real_clock)
         kept = tmp_path / "kept.db"
         other.close()
-        store.close()
         os.rename(file, kept)
         file.mkdir()
         assert eventually(lambda: (feed.age() or timedelta()) > timedelta(milliseconds=300))

@@ -1,0 +1,78 @@
+"""What keeps the background from holding up requests: the collector, and how things are freed."""
+
+import gc
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from lychgate.pauses import _Watch, collector_at_rest, contents
+
+
+@pytest.fixture(autouse=True)
+def _thawed() -> Iterator[None]:
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+def busy(seconds: float) -> None:
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        pass
+
+
+def test_the_collector_rests_and_goes_on_whatever_happens() -> None:
+    with pytest.raises(ZeroDivisionError), collector_at_rest():
+        assert not gc.isenabled()
+        raise ZeroDivisionError
+    assert gc.isenabled()
+
+
+def test_only_what_took_long_to_make_is_set_apart() -> None:
+    with collector_at_rest():
+        pass
+    assert gc.get_freeze_count() == 0
+    with collector_at_rest():
+        busy(0.06)
+    assert gc.get_freeze_count() > 0
+
+
+def test_what_outlived_a_long_collection_is_set_apart() -> None:
+    watch = _Watch()
+    watch("start", {"generation": 2})
+    watch("stop", {"generation": 2})
+    watch("start", {"generation": 0})
+    busy(0.01)
+    watch("stop", {"generation": 0})
+    assert gc.get_freeze_count() == 0
+    watch("start", {"generation": 2})
+    busy(0.01)
+    watch("stop", {"generation": 2})
+    assert gc.get_freeze_count() > 0
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A value with tables."""
+
+    one: dict[str, object] = field(default_factory=dict)
+    two: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A value with a value with tables."""
+
+    name: str
+    tables: Tables
+
+
+def test_what_tables_hold_is_told_unless_the_table_is_shared() -> None:
+    shared: dict[str, object] = {"a": 1}
+    old = Held("old", Tables({"b": 2, "c": 3}, shared))
+    new = Held("new", Tables({"b": 2}, shared))
+    assert contents(old, new) == [2, 3]
+    assert contents(None, new) == []
+    assert contents(old, None) == [2, 3, 1]
