@@ -1,5 +1,7 @@
 """Composes what every process that decides needs: settings to store, feed and gate."""
 
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -41,6 +43,21 @@ def connect(settings: Settings, counts: StoreCounts | None = None) -> SqlStore[S
         counts=counts,
         connections=settings.store_connections,
     )
+
+
+def prove(settings: Settings, url: str, environment: Mapping[str, str]) -> None:
+    """Open another store as a process of this installation would; raises what keeps it from it."""
+    under = settings.setting
+    store = open_store(
+        url,
+        to_model,
+        compiler(under),
+        clock,
+        salvage=salvager(under),
+        environment=environment,
+    )
+    with closing(store):
+        store.mirror.refresh(store)
 
 
 def follow(store: SqlStore[Snapshot], counts: StoreCounts | None = None) -> Feed[Snapshot]:

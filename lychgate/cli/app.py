@@ -11,6 +11,7 @@ from lychgate.cli import (
     access,
     api_tokens,
     asking,
+    backups,
     files,
     logs,
     oauth,
@@ -52,6 +53,8 @@ app.command("demo")(running.demo)
 app.command("envoy-config", context_settings=running.PASS_ON)(running.envoy_config)
 app.command("explain")(asking.explain)
 app.command("logs")(logs.logs)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
 app.add_typer(testing.app, name="idp")
 app.add_typer(signing.app, name="keys")
 app.add_typer(service_tokens.app, name="service-token")

@@ -6,6 +6,7 @@ database does not open.
 
 import base64
 import binascii
+import hmac
 import logging
 import os
 import secrets
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lychgate.store.base import BadMasterKey
 
 VARIABLE = "LYCHGATE_MASTER_KEY"
+SEAL_CHECK = "seal_check"
+"""The place of the text that proves a master key to be the one of a store."""
 _VERSION = b"\x01"
 _NONCE = 12
 _log = logging.getLogger(__name__)
@@ -48,6 +51,11 @@ class MasterKey:
                 f"use the key the store was made with: its file, or {VARIABLE}",
             ) from error
 
+    def code(self, purpose: str) -> hmac.HMAC:
+        """Begins a code over something, under a key of its own for each purpose."""
+        key = hmac.digest(self.secret, f"lychgate {purpose}".encode(), "sha256")
+        return hmac.new(key, digestmod="sha256")
+
 
 @dataclass(frozen=True, slots=True)
 class KeyPlace:
@@ -71,6 +79,12 @@ class KeyPlace:
         if self.file is None:
             raise self.missing()
         return _make(self.file)
+
+    def keep(self, key: MasterKey) -> None:
+        """Write a key to the file, which must not be there yet."""
+        if self.file is None:
+            raise self.missing()
+        _make(self.file, key)
 
     def missing(self) -> BadMasterKey:
         """The error for a key that must exist and does not."""
@@ -112,14 +126,15 @@ def _read(file: Path) -> MasterKey:
     return _parse(text, f"the master key file `{file}`")
 
 
-def _make(file: Path) -> MasterKey:
-    """Write a new key beside and link it into place, so that of several makers one wins."""
+def _make(file: Path, key: MasterKey | None = None) -> MasterKey:
+    """Write a key, or a new one, beside and link it into place: of several makers one wins."""
+    secret = secrets.token_bytes(32) if key is None else key.secret
     draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+                stream.write(base64.b64encode(secret) + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())
             os.link(draft, file)

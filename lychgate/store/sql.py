@@ -50,12 +50,10 @@ from lychgate.store.objects import (
 from lychgate.store.onetime import SqlOneTime, SqlPins
 from lychgate.store.people import SqlSessions, SqlUsers
 from lychgate.store.revoked import SqlRevocations
-from lychgate.store.sealing import KeyPlace, MasterKey
+from lychgate.store.sealing import SEAL_CHECK, KeyPlace, MasterKey
 from lychgate.store.transfers import SqlTransfers
 from lychgate.store.uses import SqlTokenUses
 from lychgate.store.writing import read_secrets
-
-_CHECK = "seal_check"
 
 
 def open_store[S](
@@ -77,7 +75,7 @@ def open_store[S](
     database = Database(url, counts, connections)
     try:
         migrate(database)
-        master = _unlock(database, KeyPlace(environment, master_key_file or _beside(database)))
+        master = _unlock(database, key_place(database, master_key_file, environment))
         store = SqlStore(
             database, master, Mirror(to_model, compile, clock, salvage), bell_for(database)
         )
@@ -86,6 +84,13 @@ def open_store[S](
         database.close()
         raise
     return store
+
+
+def key_place(
+    database: Database, file: Path | None, environment: Mapping[str, str] = os.environ
+) -> KeyPlace:
+    """Where the master key of a database is looked for."""
+    return KeyPlace(environment, file or _beside(database))
 
 
 def _beside(database: Database) -> Path | None:
@@ -106,13 +111,13 @@ def _unlock(database: Database, place: KeyPlace) -> MasterKey:
     found = place.existing()
     if found is None:
         raise place.missing()
-    found.unseal(_CHECK, sealed)
+    found.unseal(SEAL_CHECK, sealed)
     return found
 
 
 def _first_master(connection: Connection, place: KeyPlace) -> MasterKey:
     master = place.existing_or_new()
-    row = {"id": 1, "sealed": master.seal(_CHECK, b"sealed")}
+    row = {"id": 1, "sealed": master.seal(SEAL_CHECK, b"sealed")}
     connection.execute(insert(tables.seal_check), row)
     return master
 

@@ -20,14 +20,14 @@ _LOCK = 0x6C796368
 def migrate(database: Database) -> None:
     """Bring the tables to `HEAD`, exactly once when several processes start together."""
     with database.read() as connection:
-        if _version(connection) == HEAD:
+        if version_of(connection) == HEAD:
             return
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        version = _version(connection)
+        version = version_of(connection)
         if version != HEAD:
-            _upgrade(connection, version)
+            upgrade(connection, version)
 
 
 def configuration(connection: Connection) -> "Config":
@@ -40,23 +40,38 @@ def configuration(connection: Connection) -> "Config":
     return config
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
+    """The revision of the tables; None when there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return version
 
 
-def _upgrade(connection: Connection, version: str | None) -> None:
+def upgrade(connection: Connection, version: str | None, target: str = HEAD) -> None:
+    """Bring tables of one revision to a later one; None: there are none yet."""
     # Alembic is slow to import, and nearly every start finds the tables as they should be.
     from alembic import command
-    from alembic.script import ScriptDirectory
 
     config = configuration(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
+    for wanted in (version, target):
+        if wanted is not None:
+            _must_know(config, wanted)
+    command.upgrade(config, target)
+
+
+def must_know(connection: Connection, revision: str) -> None:
+    """Raise `StoreTooNew` for a revision of the tables that is not in this history."""
+    if revision != HEAD:
+        _must_know(configuration(connection), revision)
+
+
+def _must_know(config: "Config", revision: str) -> None:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    if revision not in {script.revision for script in scripts}:
         raise StoreTooNew(
-            f"the store is at `{version}`, which this version does not know",
+            f"the store is at `{revision}`, which this version does not know",
             "run the newer version that wrote it",
         )
-    command.upgrade(config, "head")

@@ -1,0 +1,1 @@
+"""Backups of a store: one file format for both databases, written while it runs."""

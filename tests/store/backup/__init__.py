@@ -1,0 +1,1 @@
+"""Backups: what they hold, what they refuse, what they end."""
