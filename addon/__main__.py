@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mitmproxy.options import CONF_DIR
 
+from addon.companion import Companion
 from addon.gate_addon import LychgateAddon
 from addon.routes import Routes
 from addon.serving import CannotServe, Listener, Mode, serve
@@ -41,7 +42,7 @@ def _run(settings: Settings, listener: Listener, metrics: str) -> None:
         open_runtime(settings) as runtime,
         serve_metrics(metrics, 0, runtime.ready, runtime.registry),
     ):
-        serve(LychgateAddon(runtime.gate, routes), listener)
+        serve(LychgateAddon(runtime.gate, routes, Companion.of(settings)), listener)
 
 
 def _quieten() -> None:

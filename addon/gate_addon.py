@@ -19,7 +19,8 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from addon import shipped, translate
+from addon import outage, shipped, translate
+from addon.companion import Companion
 from addon.head import Fields, RefusedHead
 from addon.routes import Place, Routes
 from lychgate.answer import Answer
@@ -45,9 +46,11 @@ class LychgateAddon:
 
     name = "lychgate"
 
-    def __init__(self, gate: Checker, routes: Routes) -> None:
+    def __init__(self, gate: Checker, routes: Routes, companion: Companion | None = None) -> None:
         self._gate = gate
         self._routes = routes
+        self._companion = companion
+        self._watch: asyncio.Task[None] | None = None
         self._refusal: tuple[str, ...] = ("the options were not checked yet",)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gate")
         self._additions: WeakKeyDictionary[http.HTTPFlow, Fields | None] = WeakKeyDictionary()
@@ -69,6 +72,18 @@ class LychgateAddon:
     def ready(self) -> bool:
         """Whether requests are judged, and not all refused because of the options."""
         return not self._refusal
+
+    def running(self) -> None:
+        """Look after the companion app from now on."""
+        outage.install()
+        if self._companion is not None:
+            watch = self._companion.watch(self._give_up)
+            self._watch = asyncio.get_running_loop().create_task(watch)
+
+    def _give_up(self) -> None:
+        """Wait no longer for what was handed over: the companion app is stuck."""
+        for flow in [flow for flow, ours in self._additions.items() if ours is None]:
+            outage.hang_up(flow)
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Decide. Later would be too late: a streamed body is on its way before `request`."""
@@ -92,6 +107,8 @@ class LychgateAddon:
                 flow.response = translate.answer(flow, outcome)
             case Forward():
                 self._forward(flow, outcome, request.host)
+            case ToCompanion() if self._companion is not None and not self._companion.answers:
+                flow.response = translate.outage(flow)
             case ToCompanion():
                 translate.hand_over(flow, outcome, self._routes.companion)
                 self._let_go(flow, None)
@@ -125,6 +142,7 @@ class LychgateAddon:
         log.error("request %s refused after %s", flow.id, _origin_of(error))
         if isinstance(error, asyncio.CancelledError):
             raise error
+        flow.response = translate.outage(flow)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Restore a refusal that something else in this mitmproxy removed."""
@@ -144,6 +162,12 @@ class LychgateAddon:
             flow.response = translate.silent_unavailable()
             log.error("answer to %s withheld after %s", flow.id, _origin_of(error))
 
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Note whose request failed, for its page and for the log."""
+        outage.note(flow)
+        if flow.error is not None and flow.response is None and flow.client_conn.connected:
+            log.error("no answer to request %s: %s", flow.id, flow.error.msg)
+
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Open no connection that no decision asked for: raw TCP, DNS, probes, anything."""
         try:
@@ -159,6 +183,8 @@ class LychgateAddon:
 
     def done(self) -> None:
         """Let running checks end."""
+        if self._watch is not None:
+            self._watch.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

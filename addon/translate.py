@@ -12,7 +12,7 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from addon import head
 from addon.head import Fields, RefusedHead
 from addon.routes import Place
-from lychgate.answer import Answer
+from lychgate.answer import Answer, outage_answer
 from lychgate.core.certificates import read_certificate
 from lychgate.core.request import Address, ClientCertificate, Request, address, split_target
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, RESERVED_COOKIES
@@ -160,6 +160,12 @@ def refusal(flow: http.HTTPFlow, status: int, message: str) -> http.Response:
     """An answer of the adapter itself, for what never reached the gate."""
     text = f"{message}\nrequest id: {flow.id}\n".encode("latin-1", "replace")
     return _response(flow.request.method, status, _PAGE_HEADERS, text)
+
+
+def outage(flow: http.HTTPFlow, status: int = 503) -> http.Response:
+    """The answer to a request that something behind this proxy did not answer."""
+    person = "text/html" in flow.request.headers.get("accept", "")
+    return answer(flow, outage_answer(status, flow.id, person=person))
 
 
 def _response(method: str, status: int, fields: Fields, body: bytes) -> http.Response:

@@ -4,6 +4,7 @@ import atexit
 import os
 from pathlib import Path
 
+from addon.companion import Companion
 from addon.gate_addon import LychgateAddon
 from addon.routes import Routes
 from lychgate.config import load
@@ -17,4 +18,4 @@ def opened_addon() -> LychgateAddon:
     settings = load(Path(os.environ.get(CONFIG, "lychgate.yaml"))).settings
     runtime = open_runtime(settings)
     atexit.register(runtime.close)
-    return LychgateAddon(runtime.gate, Routes.of(settings))
+    return LychgateAddon(runtime.gate, Routes.of(settings), Companion.of(settings))

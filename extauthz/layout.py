@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from lychgate.core.model import Team
-from lychgate.core.urls import canonical_host, companion_hosts, team_host
+from lychgate.core.urls import CERTS, canonical_host, companion_hosts, team_host
 from lychgate.errors import LychgateError
 from lychgate.settings import Settings, Upstream
 
@@ -98,6 +98,7 @@ def render(layout: Layout) -> str:
         "team": _yaml({"domains": [_domain(host) for host in layout.team]}),
         "applications": _applications(layout.upstreams),
         "decision": _yaml(_endpoints("lychgate_decision", layout.decision)),
+        "companion-health": _yaml(_health_check(layout.team[0])),
         "companion": _yaml(_endpoints("lychgate_companion", (layout.companion,))),
         "origins": _origins(layout),
         "admin": _admin(layout.admin),
@@ -155,6 +156,11 @@ def _endpoints(cluster: str, addresses: tuple[str, ...]) -> dict[str, object]:
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": one}} for one in parsed]}],
         },
     }
+
+
+def _health_check(team: str) -> dict[str, object]:
+    """A page that is answered from memory: whether the companion works, not what it depends on."""
+    return {"http_health_check": {"path": CERTS, "host": _domain(team)}}
 
 
 def _is_fixed(text: str) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lychgate.core.answers import is_navigation
-from lychgate.core.decision import Because, Challenge, Deny, HeaderList
+from lychgate.core.decision import Because, Challenge, Deny, HeaderList, Reason
 from lychgate.core.identity import Service, User
 from lychgate.core.request import Request
 from lychgate.core.snapshot import CompiledApp, Snapshot
@@ -60,6 +60,22 @@ def page_answer(decision: Deny | Challenge, request: Request, snapshot: Snapshot
         headers = (*headers, ("retry-after", "5"))
     page = _page(status, because, request, app, snapshot)
     return Answer(because, status, _merged(headers, page.headers), page.body)
+
+
+def outage_answer(status: int, request_id: str, *, person: bool) -> Answer:
+    """What a proxy says when something behind it does not answer; nothing of the inside."""
+    if person:
+        page = html_answer(ErrorPage(status, request_id, _OUTAGE, title="Not available right now"))
+    else:
+        message = "something this needs does not answer, please try again in a moment"
+        page = problem_answer(status, _CODES[503], message, request_id)
+    headers = _merged((("retry-after", "5"),), page.headers)
+    return Answer(Because(Reason.ERROR), status, headers, page.body)
+
+
+_OUTAGE = (
+    "Something this page needs does not answer. Your login is not lost. Try again in a minute."
+)
 
 
 def _merged(ours: HeaderList, pages: HeaderList) -> HeaderList:

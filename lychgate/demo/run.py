@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import policy
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +20,8 @@ from rich.console import Console
 from lychgate.clock import clock
 from lychgate.config import load
 from lychgate.config.watch import Watch
-from lychgate.core.urls import OIDC
+from lychgate.core.urls import CERTS, OIDC
+from lychgate.demo.calling import call
 from lychgate.demo.layout import (
     APP_HOST,
     SAAS_CLIENT,
@@ -116,7 +118,13 @@ def _start(layout: Layout, settings: Settings, processes: Processes) -> None:
     start_servers(processes, settings, layout.config, decide=decide, logs=layout.logs)
     processes.wait_for("origins", lambda: accepts(f"127.0.0.1:{layout.origins}"))
     processes.wait_for("saas", lambda: accepts(f"127.0.0.1:{layout.saas}"))
-    processes.wait_for("proxy", lambda: accepts(f"127.0.0.1:{layout.port}"))
+    # The proxy asks nobody before a first health check.
+    for url in (f"{layout.team}{CERTS}", layout.app("public")):
+        processes.wait_for("proxy", partial(_answered, url))
+
+
+def _answered(url: str) -> bool:
+    return call(url, {}).status == 200
 
 
 def _proxy(layout: Layout) -> Sequence[str]:

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from lychgate.core.model import Action, IdpId
 from lychgate.core.session import Grounds, app_claims, org_claims
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.tokens import sign
+from lychgate.core.urls import CERTS
 from lychgate.processes import accepts
 from lychgate.runtime import connect, follow
 from lychgate.settings import Settings
@@ -86,6 +88,7 @@ APPLICATIONS = (
     _app("PREFLIGHT", "preflight.example", _STAFF, options_preflight_bypass=True),
     _app("BOUND", "bound.example", _STAFF, enable_binding_cookie=True),
     _app("MACHINE", "machine.example", _ALLOW_MACHINE),
+    _app("GONE", "gone.example", _EVERYONE),
     _app("SINGLE", "single.example", _BY_MACHINE, read_service_tokens_from_header="Authorization"),
 )
 FREE = "free.example"
@@ -109,7 +112,10 @@ def configuration(folder: Path, origin: str, **more: Any) -> dict[str, Any]:
         "mail": {"folder": str(folder / "mail"), "from": "gate@team.example"},
         "limits": {"pins_per_hour": 1000},
         "log": {"format": "json", "level": "info", "allow": True, "bypass": True},
-        "upstreams": [{"host": host, "to": f"http://{origin}"} for host in HOSTS],
+        "upstreams": [
+            *({"host": host, "to": f"http://{origin}"} for host in HOSTS),
+            {"host": "gone.example", "to": f"http://127.0.0.1:{free_port()}"},  # nobody listens
+        ],
         "resources": {
             "organization": {
                 "name": "Catalogue",
@@ -292,12 +298,14 @@ class Catalogue:
         """Whatever became of processes: kill what is left of them, and start them."""
         self.kill(*modules)
         self.start(*modules)
-        self._served_again()
+        self.served()
 
-    def _served_again(self) -> None:
-        # Envoy asks the decision server only after a health check that it passed.
-        probe = b"GET /public/ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
-        wait_for(lambda: {one.send_raw(probe).status for one in self.fronts.values()} == {200}, 20)
+    def served(self) -> None:
+        """Wait until each proxy reaches everything: it asks nobody who fails its health check."""
+        asked = (("/public/", "a.example"), (CERTS, TEAM))
+        for data in (request_bytes("GET", target, host) for target, host in asked):
+            for front in self.fronts.values():
+                wait_for(partial(says, front, data, 200), 30)
 
     def kill(self, *modules: str) -> None:
         """Kill processes of the installation, without a word of warning."""
@@ -388,6 +396,14 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
+def says(front: Proxy, data: bytes, status: int, seconds: float = 20.0) -> bool:
+    """Whether a proxy answers a request with a status within a time."""
+    try:
+        return front.send_raw(data, seconds).status == status
+    except TimeoutError:
+        return False
+
+
 @contextmanager
 def running_catalogue(
     folder: Path,
@@ -416,6 +432,7 @@ def running_catalogue(
         catalogue.start(*_modules(fronts))
         if "envoy" in fronts:
             catalogue.fronts["envoy"] = stack.enter_context(_envoy(catalogue))
+        catalogue.served()
         yield catalogue
 
 
@@ -428,8 +445,4 @@ def _modules(fronts: tuple[str, ...]) -> tuple[str, ...]:
 def _envoy(catalogue: Catalogue) -> Iterator[Proxy]:
     layout = layout_of(catalogue.settings, f"127.0.0.1:{free_port()}")
     with running_envoy(layout, catalogue.folder, catalogue.log) as envoy:
-        front = Proxy(envoy.url, catalogue.log, "envoy")
-        # Envoy sends nobody to the decision server before its first health check.
-        probe = b"GET /public/ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
-        wait_for(lambda: front.send_raw(probe).status == 200)
-        yield front
+        yield Proxy(envoy.url, catalogue.log, "envoy")

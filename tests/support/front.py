@@ -11,6 +11,10 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Protocol, Self
 
+from lychgate.core.urls import CERTS
+
+_HEALTH_CHECKS = (("Envoy/HC",), ("lychgate/health",))
+
 type Pairs = tuple[tuple[str, str], ...]
 
 
@@ -209,6 +213,7 @@ class Origin:
 
     Three targets answer by themselves, so that every test can use them: a WebSocket handshake
     gets 101 and its bytes back, `/events` sends an event every 0.2 s, `/slow` answers after 1 s.
+    What a proxy asks the companion app all the time is answered and not logged.
     """
 
     def __init__(self, name: str, log: Log, answer: Answer = echo) -> None:
@@ -254,6 +259,9 @@ class Origin:
             seen = self._read(handler)
             if seen is None:
                 return False
+            if seen.target == CERTS and seen.all("user-agent") in _HEALTH_CHECKS:
+                handler.wfile.write(http_answer("200 OK"))
+                return True
             self.log.add(seen)
             if seen.all("upgrade") == ("websocket",):
                 self._echo_socket(handler)

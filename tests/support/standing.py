@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from lychgate.core.urls import CERTS
 from lychgate.processes import accepts
 from tests.support.catalogue import wait_for
 from tests.support.envoy import end, envoy_binary, free_port, wait_until
@@ -115,6 +116,8 @@ def standing(
             wait_until(lambda: accepts(f"127.0.0.1:{port}"), front, READY_SECONDS)
             probe = request_bytes("GET", "/", f"localhost:{port}")
             wait_for(lambda: exchange(("127.0.0.1", port), probe).status != 503, READY_SECONDS)
+            certs = request_bytes("GET", CERTS, f"127.0.0.1:{port}")
+            wait_for(lambda: exchange(("127.0.0.1", port), certs).status == 200, READY_SECONDS)
             yield running
 
 
