@@ -197,7 +197,12 @@ class Settings:
         """`store_outage_grace`, or its default: 10 minutes with SQLite, 60 s with PostgreSQL."""
         if self.store_outage_grace is not None:
             return self.store_outage_grace
-        return timedelta(minutes=10) if self.store.startswith("sqlite") else timedelta(seconds=60)
+        return timedelta(seconds=60) if self.many_nodes else timedelta(minutes=10)
+
+    @property
+    def many_nodes(self) -> bool:
+        """Whether other machines may work on the same store: not on a SQLite file."""
+        return not self.store.startswith("sqlite")
 
 
 def _endpoints(listen: tuple[str, ...], workers: int) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """What handlers are given: the call, and the parts of the installation they may use."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,27 +99,6 @@ def etag(stored: Object) -> str:
 type Plan = Callable[[Catalogue], Sequence[Edit]]
 
 
-class Memory:
-    """Results that are asked for later, of the last few questions; gone with the process."""
-
-    def __init__(self, most: int = 100) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._kept: dict[str, Any] = {}
-
-    def keep(self, id: str, value: Any) -> None:
-        """Remember a result, and forget the oldest over the limit."""
-        with self._lock:
-            self._kept[id] = value
-            while len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
-
-    def find(self, id: str) -> Any:
-        """A result that is still remembered, or None."""
-        with self._lock:
-            return self._kept.get(id)
-
-
 @dataclass(frozen=True, slots=True)
 class Office:
     """What handlers work with."""
@@ -130,7 +108,6 @@ class Office:
     clock: Clock
     random: Callable[[int], bytes] = field(repr=False)
     settings: Settings
-    tests: "Memory"
 
     def snapshot(self) -> Snapshot:
         """The snapshot in force."""

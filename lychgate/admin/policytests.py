@@ -1,7 +1,7 @@
 """Whom policies would let in, judged by what is known of each person's last login."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,12 @@ _MOST_POLICIES = 100
 class Tested:
     """A test that is over: each person and what became of them."""
 
-    people: tuple[tuple[User, str], ...]
+    people: Sequence[Mapping[str, str]]
+    """Each with `id`, `email`, `name`, and as `status` what became of them."""
 
     def count(self, status: str) -> int:
         """How many it became so of."""
-        return sum(1 for _, became in self.people if became == status)
+        return sum(1 for one in self.people if one["status"] == status)
 
 
 def create_test(call: Call, office: Office) -> Answer:
@@ -42,9 +43,9 @@ def create_test(call: Call, office: Office) -> Answer:
         raise invalid("policies is a required field")
     compiled = _compiled([_policy(one, office) for one in sent], office)
     people = office.store.users.page(UserFilter(), _MOST_USERS, 0).items
-    judged = tuple((user, _status(user, compiled, office)) for user in people)
+    judged = [_became(one, _status(one, compiled, office)) for one in people]
     id = str(uuid.uuid4())
-    office.tests.keep(id, Tested(judged))
+    office.store.results.keep(id, judged, office.clock())
     return done({"id": id, "status": "success"}, 201)
 
 
@@ -73,11 +74,7 @@ def get_test(call: Call, office: Office) -> Answer:
 def test_users(call: Call, office: Office) -> Answer:
     """GET the people of a policy test."""
     page, tested, wanted = call.paging, _existing(call, office), call.query.get("status")
-    shown = [
-        {"id": user.id, "email": user.email, "name": user.name, "status": status}
-        for user, status in tested.people
-        if wanted in (None, status)
-    ]
+    shown = [one for one in tested.people if wanted in (None, one["status"])]
     return listed(page.cut(shown), page, len(shown))
 
 
@@ -113,11 +110,15 @@ def check_user(call: Call, office: Office) -> Answer:
     )
 
 
+def _became(user: User, status: str) -> dict[str, str]:
+    return {"id": user.id, "email": user.email, "name": user.name, "status": status}
+
+
 def _existing(call: Call, office: Office) -> Tested:
-    found = office.tests.find(call.id)
-    if not isinstance(found, Tested):
+    found = office.store.results.find(call.id, office.clock())
+    if found is None:
         raise not_found()
-    return found
+    return Tested(found)
 
 
 def _policy(sent: Any, office: Office) -> Policy:

@@ -14,6 +14,7 @@ from lychgate.cli import (
     backups,
     files,
     logs,
+    migrating,
     oauth,
     people,
     running,
@@ -49,6 +50,7 @@ app.command("init")(files.init)
 app.command("validate")(files.validate)
 app.command("schema")(files.schema)
 app.command("serve")(running.serve)
+app.command("migrate")(migrating.migrate)
 app.command("demo")(running.demo)
 app.command("envoy-config", context_settings=running.PASS_ON)(running.envoy_config)
 app.command("explain")(asking.explain)

@@ -41,7 +41,8 @@ def apply(loaded: Loaded, store: Store) -> int:
     """Write the file's objects to the store in one change; the revision afterwards.
 
     Raises InvalidConfiguration when they do not fit what else the store holds. Nothing changes,
-    and the revision stays, when the store already has what the file says.
+    and the revision stays, when the store already has what the file says. A file without the key
+    `resources` leaves those alone that another node's file holds.
     """
     return store.change(ACTOR, plan(loaded, store.secrets))
 
@@ -53,7 +54,8 @@ def plan(loaded: Loaded, stored: Callable[[Kind, str], Mapping[str, str]]) -> Pl
     def edits(catalogue: Catalogue) -> Sequence[Edit]:
         puts = [_put(one, catalogue, fresh.get(one.id)) for one in loaded.resources]
         puts.sort(key=lambda put: _ORDER.index(put.kind))
-        return [*_seed(loaded, catalogue), *puts, *_dropped(loaded, catalogue)]
+        dropped = _dropped(loaded, catalogue) if loaded.says_resources else ()
+        return [*_seed(loaded, catalogue), *puts, *dropped]
 
     return edits
 

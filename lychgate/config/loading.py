@@ -56,6 +56,8 @@ class Loaded:
     warnings: tuple[Problem, ...]
     included: tuple[FilePath, ...] = ()
     """Other files whose content it holds."""
+    says_resources: bool = True
+    """Whether it has the key `resources`; without it, it says nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def load_text(content: bytes, path: FilePath, environ: Mapping[str, str]) -> Loa
         tuple(reading.objects),
         tuple(reading.warnings),
         tuple(reading.included),
+        reading.says_resources,
     )
 
 
@@ -120,6 +123,7 @@ class _Reading:
     settings: Settings | None
     objects: list[FileObject]
     included: list[FilePath] = field(default_factory=list)
+    says_resources: bool = True
 
 
 def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Reading:
@@ -146,7 +150,7 @@ def _read(content: bytes, path: FilePath, environ: Mapping[str, str]) -> _Readin
     problems = [*document.problems, *(lines.at(one) for one in found)]
     said = dict.fromkeys(lines.at(one) for one in warnings)
     ordered = lines.ordered(problems), lines.ordered(said)
-    return _Reading(*ordered, settings, resources.objects, included)
+    return _Reading(*ordered, settings, resources.objects, included, "resources" in root)
 
 
 def _named(one: FileObject, settings: Settings) -> FileObject:

@@ -109,15 +109,16 @@ class _Ready:
 class Grants:
     """The grants of one kind.
 
-    `newest` is the snapshot of the store's newest revision, `moment_after` waits until a second
-    is over, `token` draws an unguessable text and `random` bytes. `terms` is None for an
-    application that does not offer this.
+    `newest` is the snapshot of the store's newest revision, `booked` that and a time that no later
+    change overlooks, `moment_after` waits until a second is over, `token` draws an unguessable text
+    and `random` bytes. `terms` is None for an application that does not offer this.
     """
 
     kind: GrantKind
     store: Store
     clock: Clock
     newest: Callable[[], Snapshot]
+    booked: Callable[[], tuple[datetime, Snapshot]]
     moment_after: Callable[[int], datetime]
     token: Callable[[], str]
     random: Callable[[int], bytes]
@@ -246,11 +247,11 @@ class Grants:
         """What the newest configuration says of the grant's person.
 
         A token must be younger than every change that concerns it, by whole seconds: within the
-        same second this waits, and then looks again. The time is read before the configuration,
-        so that a token is never younger than a revocation this did not see.
+        same second this waits, and then looks again. The time is booked before the configuration is
+        read, so that a token is never younger than a revocation this did not see.
         """
         for _ in range(_TRIES):
-            now, snapshot = self.clock(), self.newest()
+            now, snapshot = self.booked()
             app = snapshot.apps.get(grant.app)
             terms = None if app is None else self.terms(app.app)
             if app is None or terms is None:

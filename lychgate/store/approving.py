@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from lychgate.core.model import EPOCH, AppId, ApprovalGroup
 from lychgate.store import tables
@@ -18,7 +18,7 @@ from lychgate.store.base import (
     StoreFull,
     Vote,
 )
-from lychgate.store.database import Database
+from lychgate.store.database import Database, one_at_a_time
 from lychgate.store.database import insert as upsert
 from lychgate.store.people import canonical
 
@@ -39,7 +39,7 @@ class SqlApprovals:
         """Keep a request; an open one of that person for the policy and application is returned."""
         table = tables.approvals
         with self.database.write() as connection:
-            _lock(connection, request.subject)
+            one_at_a_time(connection, request.subject)
             mine = table.c.subject == request.subject
             held = _rows(connection, mine, _open(now))
             for one in held:
@@ -60,7 +60,7 @@ class SqlApprovals:
         """Count a vote; granted once each group has its number, for the shortest duration given."""
         table, address = tables.approvals, canonical(approver)
         with self.database.write() as connection:
-            _lock(connection, id)
+            one_at_a_time(connection, id)
             found = _rows(connection, table.c.id == id, _open(now))
             if not found:
                 raise NotFound("this request is no longer open")
@@ -133,12 +133,6 @@ def _rows(connection: Connection, *which: ColumnElement[bool]) -> list[Approval]
     table = tables.approvals
     query = select(table).where(*which).order_by(table.c.requested_at, table.c.id)
     return [_approval(row) for row in connection.execute(query)]
-
-
-def _lock(connection: Connection, name: str) -> None:
-    """One transaction at a time for a name; on SQLite every write is alone already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
 
 
 def _may_approve(approval: Approval, address: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from lychgate.core.identity import Identity
 from lychgate.core.keys import Keyring
-from lychgate.core.model import AppId, ApprovalGroup, PolicyId, Records, Revocation, TokenId
+from lychgate.core.model import AppId, ApprovalGroup, IdpId, PolicyId, Records, Revocation, TokenId
 from lychgate.errors import LychgateError
 from lychgate.store.oauthbase import OAuthStore
 
@@ -327,8 +327,11 @@ class Keys(Protocol):
     def keyring(self) -> Keyring:
         """All keys, oldest first; the first start made one of each."""
 
-    def rotate(self, now: datetime) -> Keyring:
-        """Publish a new signing key that signs after `PUBLISH_AHEAD`; the old one then retires."""
+    def rotate(self, now: datetime, unless_since: datetime | None = None) -> Keyring:
+        """Publish a new signing key that signs after `PUBLISH_AHEAD`; the old one then retires.
+
+        Nothing happens when there is one that was made later than `unless_since`.
+        """
 
 
 class OneTime(Protocol):
@@ -584,6 +587,36 @@ class ApiTokens(Protocol):
         """Note a use."""
 
 
+class Visits(Protocol):
+    """How often somebody did something, counted over all nodes."""
+
+    def count(self, who: str, most: int, span: timedelta, now: datetime) -> timedelta | None:
+        """Count one more, unless there were so many in the last span.
+
+        None when it was counted, else how long to wait.
+        """
+
+
+class Issuers(Protocol):
+    """Which issuer each identity provider named in its first good login."""
+
+    def of(self, idp: IdpId, settings: str) -> str:
+        """The issuer of a provider with these settings (hashed); empty before the first login."""
+
+    def note(self, idp: IdpId, settings: str, issuer: str) -> None:
+        """Keep the issuer of a good login; for the same settings the first one stays."""
+
+
+class Results(Protocol):
+    """What a call found out, to be asked for later, perhaps on another node."""
+
+    def keep(self, id: str, content: Any, now: datetime) -> None:
+        """Keep a result for an hour, and forget the oldest of too many."""
+
+    def find(self, id: str, now: datetime) -> Any:
+        """A result that is still kept, or None."""
+
+
 class Store(Protocol):
     """All that outlives a process."""
 
@@ -613,6 +646,12 @@ class Store(Protocol):
     def transfers(self) -> Transfers: ...
     @property
     def api_tokens(self) -> ApiTokens: ...
+    @property
+    def visits(self) -> Visits: ...
+    @property
+    def issuers(self) -> Issuers: ...
+    @property
+    def results(self) -> Results: ...
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""
@@ -656,6 +695,16 @@ class Store(Protocol):
     def secrets(self, kind: Kind, id: str) -> Mapping[str, str]:
         """The secrets of an object by name, unsealed; empty when it has none."""
 
+    def book(self, at: datetime) -> int:
+        """The revision by which tokens issued in the second of `at` are to be judged.
+
+        Whatever is changed or revoked after that revision counts as later than that second,
+        on every node and whatever the clocks of the nodes say.
+        """
+
+    def take_turn(self, every: timedelta, now: datetime) -> bool:
+        """Whether the chores are this node's now: true for one node in so long a time."""
+
     def wait(self, timeout: timedelta) -> None:
         """Return after the timeout, or at once when the store hears of a change."""
 
@@ -678,6 +727,12 @@ class StoreUnavailable(StoreError):
     code = "store_unavailable"
 
 
+class ClockAhead(StoreUnavailable):
+    """This machine's clock is ahead of the database's: its tokens would outlive revocations."""
+
+    code = "clock_ahead"
+
+
 class StoreFull(StoreError):
     """What visitors may make us keep has reached its limit; it clears as entries expire."""
 
@@ -688,6 +743,12 @@ class StoreTooNew(StoreError):
     """The database was written by a later version of this program."""
 
     code = "store_too_new"
+
+
+class StoreTooOld(StoreError):
+    """The database has the tables of an earlier version, and its role may not change them."""
+
+    code = "store_too_old"
 
 
 class NotFound(StoreError):

@@ -26,6 +26,7 @@ from lychgate.store.database import Database
 from lychgate.store.deciding import for_audit, refuse_secrets, rules_changed_at
 from lychgate.store.mirror import Draft, Mirror
 from lychgate.store.objects import (
+    after_tokens,
     lock_revision,
     next_revision,
     read_changes,
@@ -64,10 +65,10 @@ def change[S](
     database: Database, master: MasterKey, mirror: Mirror[S], actor: Actor, plan: Plan
 ) -> int:
     """Carry out a plan, all of it or nothing; the revision afterwards."""
-    now = mirror.clock()
     base = mirror.current
     with database.write() as connection:
         revision = lock_revision(connection)
+        now = after_tokens(connection, mirror.clock())
         steps = _steps(connection, plan(Locked(connection, revision)), now)
         if not steps:
             return revision

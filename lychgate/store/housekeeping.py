@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, update
 
+from lychgate.core.model import EPOCH
 from lychgate.store import tables
 from lychgate.store.base import Kind
 from lychgate.store.keyrows import retire
@@ -30,8 +31,21 @@ def prune(connection: Connection, now: datetime) -> int:
     uses, objects = tables.token_uses, tables.objects
     tokens = select(objects.c.id).where(objects.c.kind == Kind.SERVICE_TOKEN)
     dropped += connection.execute(delete(uses).where(uses.c.token.not_in(tokens))).rowcount
+    providers = select(objects.c.id).where(objects.c.kind == Kind.IDP)
+    unknown = tables.issuers.c.idp.not_in(providers)
+    dropped += connection.execute(delete(tables.issuers).where(unknown)).rowcount
     dropped += _bury(connection, now - _WEEK)
     return dropped + retire(connection, now, lambda: next_revision(connection))
+
+
+def take_turn(connection: Connection, every: timedelta, now: datetime) -> bool:
+    """Whether nobody began the chores so long; a time in the future is a clock's mistake."""
+    counters, micros = tables.counters.c, timedelta(microseconds=1)
+    present, due = (now - EPOCH) // micros, (now - every - EPOCH) // micros
+    taken = update(tables.counters).where(
+        counters.name == "tidied", ~counters.value.between(due + 1, present)
+    )
+    return connection.execute(taken.values(value=present)).rowcount > 0
 
 
 def _expired(now: datetime) -> tuple[tuple[Table, ColumnElement[bool]], ...]:
@@ -46,6 +60,8 @@ def _expired(now: datetime) -> tuple[tuple[Table, ColumnElement[bool]], ...]:
         (tables.oauth_consents, tables.oauth_consents.c.expires_at < now - _SKEW),
         (tables.oauth_devices, tables.oauth_devices.c.expires_at < now - _HOUR),
         (tables.transfers, tables.transfers.c.expires_at < now - _SKEW),
+        (tables.visits, tables.visits.c.expires_at < now - _SKEW),
+        (tables.results, tables.results.c.expires_at < now - _SKEW),
         (tables.sessions, _over(now - _WEEK)),
         (
             tables.approvals,

@@ -59,6 +59,14 @@ def make_first(connection: Connection, master: MasterKey, now: datetime, revisio
     )
 
 
+def newest_signing(connection: Connection) -> datetime:
+    """When the newest signing key was made."""
+    keys = tables.keys
+    query = select(keys.c.created_at).where(keys.c.use == _SIGNING)
+    made: list[datetime] = list(connection.scalars(query))
+    return max(made)
+
+
 def add_signing(connection: Connection, master: MasterKey, now: datetime, revision: int) -> None:
     """Add a signing key that others can fetch before it signs."""
     _keep_signing(connection, master, new_signing_key(now, now + PUBLISH_AHEAD), revision)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import astuple
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Text,
     and_,
     func,
+    or_,
     select,
     text,
     type_coerce,
@@ -20,10 +22,11 @@ from sqlalchemy import (
 )
 
 from lychgate.core.keys import Keyring
-from lychgate.core.model import Revocation, RevocationKind
+from lychgate.core.model import EPOCH, Revocation, RevocationKind
 from lychgate.store import tables
 from lychgate.store.base import (
     Changes,
+    ClockAhead,
     Kind,
     Object,
     ObjectKey,
@@ -37,6 +40,8 @@ from lychgate.store.sealing import MasterKey
 
 CHANNEL = "lychgate"
 """The PostgreSQL channel that carries each new revision."""
+SKEW = timedelta(seconds=3)
+"""How far the clocks of two nodes may be apart."""
 _BATCH = 500
 
 
@@ -56,6 +61,45 @@ def lock_revision(connection: Connection) -> int:
     counters = tables.counters
     query = select(counters.c.value).where(counters.c.name == "revision").with_for_update()
     return int(connection.execute(query).scalar_one())
+
+
+def after_tokens(connection: Connection, now: datetime) -> datetime:
+    """The time of a change: `now`, or the second of the newest token where that is later.
+
+    Until the transaction ends no second is booked that this does not count.
+    """
+    counters = tables.counters
+    query = select(counters.c.value).where(counters.c.name == "issued").with_for_update()
+    newest = EPOCH + timedelta(seconds=int(connection.execute(query).scalar_one()))
+    return newest if now < newest <= now + SKEW else now
+
+
+def refuse_ahead(connection: Connection, second: int) -> None:
+    """Refuse a second that the database's clock will not have reached for a while."""
+    if connection.dialect.name != "postgresql":
+        return
+    there = connection.scalar(select(func.extract("epoch", func.clock_timestamp())))
+    ahead = second - float(there or 0)
+    if ahead > SKEW.total_seconds():
+        raise ClockAhead(
+            f"this machine's clock is {ahead:.0f} s ahead of the database's",
+            "keep the clocks of all nodes and of the database together (NTP)",
+        )
+
+
+def book(connection: Connection, second: int) -> int:
+    """Count tokens of that second as issued; the revision they are to be judged by.
+
+    Waits for a change that is being made, unless a token of that second was counted before it
+    began. A second far in the future is that of a clock that was set back since.
+    """
+    counters = tables.counters
+    raised = update(counters).where(
+        counters.c.name == "issued",
+        or_(counters.c.value < second, counters.c.value > second + SKEW.total_seconds()),
+    )
+    connection.execute(raised.values(value=second))
+    return counter(connection, "revision")
 
 
 def next_revision(connection: Connection) -> int:

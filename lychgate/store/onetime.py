@@ -11,7 +11,7 @@ from sqlalchemy import insert as plain_insert
 
 from lychgate.store import tables
 from lychgate.store.base import Clock, PinResult, PinStatus, StoreFull
-from lychgate.store.database import Database, insert
+from lychgate.store.database import Database, insert, one_at_a_time
 from lychgate.store.people import canonical
 
 TRIES = 5
@@ -121,9 +121,7 @@ class SqlPins:
 
 
 def _issued(connection: Connection, address: str, now: datetime) -> int:
-    if connection.dialect.name == "postgresql":
-        # Two requests for one address at the same time are counted one after the other.
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(address))))
+    one_at_a_time(connection, address)
     pins = tables.pins
     query = select(func.count()).where(pins.c.email == address, pins.c.created_at > now - COUNTED)
     return connection.scalar(query) or 0

@@ -12,7 +12,7 @@ from lychgate.store import tables
 from lychgate.store.base import LONGEST_LIFE, NotFound
 from lychgate.store.database import Database, insert
 from lychgate.store.listening import Bell
-from lychgate.store.objects import lock_revision, next_revision, revocation
+from lychgate.store.objects import after_tokens, lock_revision, next_revision, revocation
 
 
 def revoke(
@@ -25,6 +25,7 @@ def revoke(
     """Revoke inside a transaction; a later revocation of a key never shortens an earlier one."""
     table = tables.revocations
     lock_revision(connection)
+    now = after_tokens(connection, now)
     revision = next_revision(connection)
     for key in keys:
         which = table.c.kind == kind, table.c.key == key

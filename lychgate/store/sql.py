@@ -28,13 +28,22 @@ from lychgate.store.base import (
 from lychgate.store.counts import StoreCounts
 from lychgate.store.database import CONNECTIONS, Database
 from lychgate.store.editing import change
-from lychgate.store.housekeeping import prune
-from lychgate.store.keyrows import add_signing, have_keys, make_first, read_keyring
+from lychgate.store.housekeeping import prune, take_turn
+from lychgate.store.issuers import SqlIssuers
+from lychgate.store.keyrows import (
+    add_signing,
+    have_keys,
+    make_first,
+    newest_signing,
+    read_keyring,
+)
 from lychgate.store.listening import Bell, bell_for
 from lychgate.store.migrations import migrate
 from lychgate.store.mirror import Mirror
 from lychgate.store.oauthrows import SqlOAuth
 from lychgate.store.objects import (
+    SKEW,
+    book,
     counter,
     lock_revision,
     next_revision,
@@ -45,14 +54,17 @@ from lychgate.store.objects import (
     read_page,
     read_position,
     read_some,
+    refuse_ahead,
     server,
 )
 from lychgate.store.onetime import SqlOneTime, SqlPins
 from lychgate.store.people import SqlSessions, SqlUsers
+from lychgate.store.results import SqlResults
 from lychgate.store.revoked import SqlRevocations
 from lychgate.store.sealing import SEAL_CHECK, KeyPlace, MasterKey
 from lychgate.store.transfers import SqlTransfers
 from lychgate.store.uses import SqlTokenUses
+from lychgate.store.visits import SqlVisits
 from lychgate.store.writing import read_secrets
 
 
@@ -145,11 +157,12 @@ class SqlKeys:
             if not have_keys(connection):
                 make_first(connection, self.master, now, next_revision(connection))
 
-    def rotate(self, now: datetime) -> Keyring:
-        """Publish a new signing key that signs after `PUBLISH_AHEAD`; the old one then retires."""
+    def rotate(self, now: datetime, unless_since: datetime | None = None) -> Keyring:
+        """Publish a new signing key, unless there is one so new; see `base.Keys`."""
         with self.database.write() as connection:
             lock_revision(connection)
-            add_signing(connection, self.master, now, next_revision(connection))
+            if unless_since is None or newest_signing(connection) <= unless_since:
+                add_signing(connection, self.master, now, next_revision(connection))
             keyring = read_keyring(connection, self.master)
         self.bell.ring()
         return keyring
@@ -180,6 +193,9 @@ class SqlStore[S]:
         self.token_uses = SqlTokenUses(database)
         self.transfers = SqlTransfers(database)
         self.api_tokens = SqlApiTokens(database)
+        self.visits = SqlVisits(database)
+        self.issuers = SqlIssuers(database)
+        self.results = SqlResults(database)
 
     def revision(self) -> int:
         """The number that grows with each change of configuration, keys or revocations."""
@@ -239,6 +255,22 @@ class SqlStore[S]:
         """The secrets of an object by name, unsealed; empty when it has none."""
         with self._database.read() as connection:
             return read_secrets(connection, self._master, kind, id)
+
+    def book(self, at: datetime) -> int:
+        """The revision by which tokens of the second of `at` are judged; see `base.Store`."""
+        second = int(at.timestamp())
+        with self._database.read() as connection:
+            issued, revision = counter(connection, "issued"), counter(connection, "revision")
+        if second <= issued <= second + SKEW.total_seconds():
+            return revision
+        with self._database.write() as connection:
+            refuse_ahead(connection, second)
+            return book(connection, second)
+
+    def take_turn(self, every: timedelta, now: datetime) -> bool:
+        """Whether the chores are this node's now: true for one node in so long a time."""
+        with self._database.write() as connection:
+            return take_turn(connection, every, now)
 
     def wait(self, timeout: timedelta) -> None:
         """Return after the timeout, or at once when the store hears of a change."""

@@ -78,6 +78,8 @@ counters = Table(
     Column("name", Text, primary_key=True),
     # `revision`: grows with each change; its row is the lock every such change takes first.
     # `seq`: order of creation of objects. `floor`: newest revision whose tombstones were dropped.
+    # `issued`: the newest second of any token; each change locks it too, and is never before it.
+    # `tidied`: microseconds when a node last began the chores. `serves`: see `migrations`.
     Column("value", BigInteger, nullable=False),
 )
 
@@ -304,6 +306,38 @@ transfers = Table(
     Column("sender", Words, nullable=False),
     # Sealed by the sender to the receiver, base64.
     Column("content", Words, nullable=False),
+    # The row is dropped.
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    # Hashed: what is counted, and of whom.
+    Column("who", LargeBinary, primary_key=True),
+    # Number of the span of time since 1970, as long as the limit's.
+    Column("span", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+    # The end of the span after it; the row is dropped.
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+issuers = Table(
+    "issuers",
+    metadata,
+    # An identity provider's id; the row goes when the provider is gone.
+    Column("idp", Words, primary_key=True),
+    # Hashed: the settings it was first used with. Others begin anew.
+    Column("settings", Text, nullable=False),
+    Column("issuer", Words, nullable=False),
+)
+
+results = Table(
+    "results",
+    metadata,
+    # Random; whoever may ask for it knows it.
+    Column("id", Text, primary_key=True),
+    Column("content", Document, nullable=False),
     # The row is dropped.
     Column("expires_at", Instant, nullable=False, index=True),
 )

@@ -3,23 +3,21 @@
 import asyncio
 import json
 import math
-import time
 import uuid
 from collections.abc import Mapping
 
 from anyio import CapacityLimiter, to_thread
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lychgate.admin.answers import Answer
 from lychgate.admin.api import Api, Incoming, Limit
-from lychgate.admin.calls import Memory, Office
+from lychgate.admin.calls import Office
 from lychgate.admin.docs import PAGE, page
 from lychgate.admin.refusals import Refused, malformed_json, too_large, too_many
+from lychgate.web.limits import count_here
 from lychgate.web.services import Services
 
 BODY_LIMIT = 8 * 1024 * 1024
@@ -41,7 +39,6 @@ def admin(services: Services) -> "AdminBridge":
         clock=services.clock,
         random=services.random,
         settings=services.settings,
-        tests=Memory(),
     )
     calls = RateLimitItemPerMinute(services.settings.admin.calls_per_minute)
     return AdminBridge(Api(office, limit(_FAILURES), limit(calls), services.metrics.called))
@@ -49,12 +46,12 @@ def admin(services: Services) -> "AdminBridge":
 
 def limit(item: RateLimitItemPerMinute) -> Limit:
     """Counts calls of each caller in this process."""
-    window = MovingWindowRateLimiter(MemoryStorage())
+    counted = count_here()
 
     def count(caller: str) -> None:
-        if not window.hit(item, caller):
-            reset = window.get_window_stats(item, caller).reset_time
-            raise too_many(max(1, math.ceil(reset - time.time())))
+        wait = counted(item, caller)
+        if wait is not None:
+            raise too_many(max(1, math.ceil(wait)))
 
     return count
 

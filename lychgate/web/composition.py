@@ -11,7 +11,7 @@ from lychgate.settings import Settings
 from lychgate.store.base import Clock, Store
 from lychgate.web.evaluations import Evaluations
 from lychgate.web.issuers import Issuers
-from lychgate.web.limits import Limiter
+from lychgate.web.limits import Limiter, count_everywhere, count_here
 from lychgate.web.metrics import Metrics
 from lychgate.web.services import Follower, Post, Services
 
@@ -26,6 +26,7 @@ def services_of(
     metrics: Metrics,
 ) -> Services:
     """The services over what a runtime has opened."""
+    count = count_everywhere(store.visits, clock) if settings.many_nodes else count_here()
     return Services(
         settings=settings,
         store=store,
@@ -34,12 +35,12 @@ def services_of(
         random=secrets.token_bytes,
         wait=time.sleep,
         methods=LoginMethods(),
-        issuers=Issuers(),
+        issuers=Issuers(store.issuers),
         evaluations=Evaluations(),
         documents=Documents(),
         outbound=Outbound(settings.outbound_allow),
         post=post,
-        limiter=Limiter(settings.limits),
+        limiter=Limiter(settings.limits, count),
         metrics=metrics,
         country=countries.country,
     )

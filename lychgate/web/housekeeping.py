@@ -4,18 +4,21 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lychgate import service_tokens
 from lychgate.admin.keys import last_rotation, rotation_interval
 from lychgate.errors import LychgateError
-from lychgate.store.base import Actor, Catalogue, Clock, Edit, Kind, Store
+from lychgate.store.base import Actor, Catalogue, Clock, Edit, Kind, Object, Store
 from lychgate.web.metrics import Metrics
 
 ACTOR = Actor("inactivity clean-up", "system")
 _FIRST, _EVERY = 5.0, 300.0
-_REMIND = timedelta(days=1)
+_TURN = timedelta(seconds=240)
+"""How long after one node has done the chores they are another's."""
+_WARNED = timedelta(days=2)
+"""How long is remembered that somebody was warned on a day."""
 log = logging.getLogger("lychgate.web")
 
 
@@ -27,12 +30,16 @@ class House:
     clock: Clock
     metrics: Metrics
     audit_retention: timedelta
-    _warned: dict[str, datetime] = field(default_factory=dict)
 
     def tidy(self) -> None:
-        """Do every chore once."""
-        for chore in (self.forget, self.clean_up, self.warn, self.rotate):
-            self._try(chore)
+        """Show what this node shows, and do every chore once; one node at a time does them."""
+        self._try(self.show_ending)
+        if self._try(self._take_turn):
+            for chore in (self.forget, self.clean_up, self.warn, self.rotate):
+                self._try(chore)
+
+    def _take_turn(self, now: datetime) -> bool:
+        return self.store.take_turn(_TURN, now)
 
     def forget(self, now: datetime) -> None:
         """Drop what expired, and audit rows that are old enough."""
@@ -57,32 +64,39 @@ class House:
         if plan(self.store):
             self.store.change(ACTOR, plan)
 
+    def show_ending(self, now: datetime) -> None:
+        """Show in a metric which service tokens are in their last week."""
+        ends = {str(one.body["name"]): ends for one, ends in self._ending(now)}
+        self.metrics.tokens_ending(ends)
+
     def warn(self, now: datetime) -> None:
-        """Say once a day, and in a metric, which service tokens are in their last week."""
-        ending = list(service_tokens.ending_soon(self.store.objects(Kind.SERVICE_TOKEN), now))
-        ends = {one.id: service_tokens.expires_at(one.body) for one in ending}
-        self.metrics.tokens_ending({str(one.body["name"]): ends[one.id] for one in ending})
-        for token in ending:
-            if now - self._warned.get(token.id, now - _REMIND) >= _REMIND:
-                self._warned[token.id] = now
+        """Say once a day which service tokens are in their last week."""
+        for token, ends in self._ending(now):
+            today = f"{token.id} {now:%F}"
+            if self.store.one_time.consume("service_token_ends", today, now + _WARNED):
                 event = {
                     "service_token": token.id,
                     "name": token.body["name"],
-                    "expires_at": ends[token.id].isoformat(timespec="seconds"),
+                    "expires_at": ends.isoformat(timespec="seconds"),
                 }
                 log.warning("service_token_expires_soon", extra={"event": event})
+
+    def _ending(self, now: datetime) -> list[tuple[Object, datetime]]:
+        found = service_tokens.ending_soon(self.store.objects(Kind.SERVICE_TOKEN), now)
+        return [(one, service_tokens.expires_at(one.body)) for one in found]
 
     def rotate(self, now: datetime) -> None:
         """Replace the signing key when its time is over, if somebody has set one."""
         interval = rotation_interval(self.store)
         if interval is not None and last_rotation(self.store.keys.keyring()) + interval <= now:
-            self.store.keys.rotate(now)
+            self.store.keys.rotate(now, unless_since=now - interval)
 
-    def _try(self, chore: Callable[[datetime], None]) -> None:
+    def _try(self, chore: Callable[[datetime], bool | None]) -> bool:
         try:
-            chore(self.clock())
+            return bool(chore(self.clock()))
         except LychgateError as error:
             log.warning("the store could not be tidied: %s", error.message)
+            return False
 
 
 @contextmanager

@@ -1,27 +1,26 @@
-"""Which issuer each provider named in its first good login of this process: later ones must agree.
+"""Which issuer each provider named in its first good login: later ones must agree.
 
 Generic OpenID providers are configured without an issuer, and one whose key set suddenly answers
-for another is not to be believed.
+for another is not to be believed, on whichever node it is.
 """
 
-import threading
+from dataclasses import dataclass
 
 from lychgate.core.model import IdentityProvider
 from lychgate.idp import issuer_pin
+from lychgate.store import base
 
 
+@dataclass(frozen=True, slots=True)
 class Issuers:
-    """Remembers one issuer for each provider and configuration of it."""
+    """One issuer for each provider and the settings it was used with."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[str, str] = {}
+    store: base.Issuers
 
     def of(self, idp: IdentityProvider) -> str:
         """What the first good login reported; empty before it."""
-        return self._known.get(issuer_pin(idp), "")
+        return self.store.of(idp.id, issuer_pin(idp))
 
     def note(self, idp: IdentityProvider, issuer: str) -> None:
         """Keep the issuer of a good login; the first one stays."""
-        with self._lock:
-            self._known.setdefault(issuer_pin(idp), issuer)
+        self.store.note(idp.id, issuer_pin(idp), issuer)

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Callable
+from datetime import timedelta
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -9,6 +11,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from lychgate.core.request import Address
 from lychgate.settings import Limits
+from lychgate.store.base import Clock, Visits
 from lychgate.web.errors import TooMany
 
 _CODES_PER_MINUTE = 30
@@ -17,12 +20,38 @@ _USER_CODES = RateLimitItemPerMinute(10)
 _CALLBACKS = RateLimitItemPerMinute(1200)
 """Answers of providers from one network: many people share one, but each costs a row."""
 
+type Count = Callable[[RateLimitItem, str], float | None]
+"""Counts one more for a name: None, or over the limit how many seconds to wait."""
+
+
+def count_here() -> Count:
+    """Counts in this process."""
+    window = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(item: RateLimitItem, who: str) -> float | None:
+        if window.hit(item, who):
+            return None
+        return window.get_window_stats(item, who).reset_time - time.time()
+
+    return count
+
+
+def count_everywhere(visits: Visits, clock: Clock) -> Count:
+    """Counts in the store, for all nodes together."""
+
+    def count(item: RateLimitItem, who: str) -> float | None:
+        span = timedelta(seconds=item.get_expiry())
+        wait = visits.count(item.key_for(who), item.amount, span, clock())
+        return None if wait is None else wait.total_seconds()
+
+    return count
+
 
 class Limiter:
-    """Counts in this process; the count per mail address is the store's, for all nodes."""
+    """The limits of an installation. The count per mail address is another, see `store.pins`."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._window = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, limits: Limits, count: Count) -> None:
+        self._counted = count
         self._pins = RateLimitItemPerHour(limits.pins_per_hour)
         codes = max(_CODES_PER_MINUTE, limits.pins_per_hour)
         self._codes = RateLimitItemPerMinute(codes)
@@ -57,12 +86,10 @@ class Limiter:
         self._count(_USER_CODES, "user code", source)
 
     def _count(self, item: RateLimitItem, what: str, source: Address | None) -> None:
-        network = _network(source)
-        if not self._window.hit(item, what, network):
-            reset = self._window.get_window_stats(item, what, network).reset_time
-            wait = max(1, math.ceil(reset - time.time()))
+        wait = self._counted(item, f"{what}/{_network(source)}")
+        if wait is not None:
             text = "there were many attempts from your address; please wait a while"
-            raise TooMany(text, wait)
+            raise TooMany(text, max(1, math.ceil(wait)))
 
 
 def _network(source: Address | None) -> str:

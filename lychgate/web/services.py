@@ -79,12 +79,27 @@ class Services:
 
     def newest(self) -> Snapshot:
         """The snapshot of the store's newest revision: what was just changed already counts."""
+        self._listen()
+        return self._at(self.store.revision())
+
+    def _listen(self) -> None:
         age = self.feed.age()
         if age is None or age > _SILENT:
             raise Unavailable("the store does not answer")
-        if not self.feed.wait_for(self.store.revision(), CATCH_UP):
+
+    def _at(self, revision: int) -> Snapshot:
+        if not self.feed.wait_for(revision, CATCH_UP):
             raise Unavailable("the newest configuration is not in force here yet")
         return self.current()
+
+    def booked(self) -> tuple[datetime, Snapshot]:
+        """A time for tokens, and the snapshot to judge them by.
+
+        Whatever is changed or revoked from then on, on any node, ends tokens of that time.
+        """
+        self._listen()
+        now = self.clock()
+        return now, self._at(self.store.book(now))
 
     def moment_after(self, second: int) -> datetime:
         """The time once that second is over: a token of the same second would be dead at birth."""

@@ -25,8 +25,8 @@ _TRIES = 4
 class Settled:
     """Everything a token needs.
 
-    The time was read before the configuration, so that a token issued at `now` is older than any
-    change that this snapshot does not hold yet.
+    The time was booked before the configuration was read, so that a token issued at `now` is older
+    than any change that this snapshot does not hold yet.
     """
 
     now: datetime
@@ -60,8 +60,7 @@ def settle(
     within the same second this waits, and then looks again.
     """
     for _ in range(_TRIES):
-        now = services.clock()
-        snapshot = services.newest()
+        now, snapshot = services.booked()
         session = live_session(entrance.session, services, snapshot)
         app = owner(snapshot)
         if session is None or app is None:

@@ -66,8 +66,17 @@ def test_what_others_made_stays(store: Store, folder: Path) -> None:
     group = {"name": "theirs", "include": [{"everyone": {}}]}
     store.change(API, lambda _: [Put(Kind.GROUP, "g-1", group)])
     put(SOUND, store, folder)
-    put("team: {url: 'https://team.example.com'}", store, folder)
+    put("{team: {url: 'https://team.example.com'}, resources: {}}", store, folder)
     assert names(store, Kind.GROUP) == {"theirs"}
+
+
+def test_a_file_without_resources_leaves_alone_what_another_nodes_file_holds(
+    store: Store, folder: Path
+) -> None:
+    before = put(SOUND, store, folder)
+    assert put("team: {url: 'https://team.example.com'}", store, folder) == before
+    put("{team: {url: 'https://team.example.com'}, resources: {}}", store, folder)
+    assert names(store, Kind.APPLICATION) == set()
 
 
 def test_a_file_that_takes_the_place_of_another_application_is_refused(

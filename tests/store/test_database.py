@@ -72,16 +72,6 @@ def test_older_policies_of_single_applications_are_not_listed(place: Place) -> N
     store.close()
 
 
-def test_a_store_of_a_later_version_is_left_alone(place: Place) -> None:
-    database = Database(place.url)
-    migrate(database)
-    with database.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreTooNew, match="9999"):
-        migrate(database)
-    database.close()
-
-
 def test_an_object_of_a_later_version_is_named(place: Place) -> None:
     store = place.open(FixedClock())
     database = Database(place.url)

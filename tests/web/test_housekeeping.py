@@ -113,6 +113,6 @@ def test_a_store_that_is_gone_ends_no_chore(
     path.unlink()
     with caplog.at_level(logging.WARNING):
         keeper.tidy()
-    assert len(caplog.records) == 4
+    assert len([one for one in caplog.records if "could not be tidied" in one.message]) == 2
     with keep_house(keeper):
         pass

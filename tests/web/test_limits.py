@@ -5,11 +5,11 @@ import pytest
 from lychgate.core.request import address
 from lychgate.settings import Limits
 from lychgate.web.errors import TooMany
-from lychgate.web.limits import Limiter
+from lychgate.web.limits import Limiter, count_here
 
 
 def test_D02_answers_of_providers_are_counted_for_each_network() -> None:
-    limiter = Limiter(Limits())
+    limiter = Limiter(Limits(), count_here())
     for _ in range(1200):
         limiter.came_back(address("192.0.2.1"))
     with pytest.raises(TooMany):
@@ -18,7 +18,7 @@ def test_D02_answers_of_providers_are_counted_for_each_network() -> None:
 
 
 def test_D08_one_subscriber_of_ipv6_is_one_network() -> None:
-    limiter = Limiter(Limits(pins_per_hour=1))
+    limiter = Limiter(Limits(pins_per_hour=1), count_here())
     limiter.pin_asked(address("2001:db8::1"))
     with pytest.raises(TooMany):
         limiter.pin_asked(address("2001:db8::2"))

@@ -20,6 +20,7 @@ def managed(services: Services) -> Grants:
         store=services.store,
         clock=services.clock,
         newest=services.newest,
+        booked=services.booked,
         moment_after=services.moment_after,
         token=services.token,
         random=services.random,

@@ -51,6 +51,7 @@ def saas_grants(
         store=services.store,
         clock=services.clock,
         newest=services.newest,
+        booked=services.booked,
         moment_after=services.moment_after,
         token=services.token,
         random=services.random,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lychgate.core.model import AppId, TokenId
+from lychgate.core.model import AppId, IdpId, TokenId
 from lychgate.store.backup.archive import Header
 from lychgate.store.backup.dump import back_up, reflected
 from lychgate.store.backup.ending import Kept
@@ -66,6 +66,9 @@ def _fill_programs(store: Opened) -> None:
     store.api_tokens.create(ApiToken("k1", "ci", "", ("a", "b"), START), b"\0\xff digest")
     store.transfers.put("receiver", Transfer("sender", "content", START + DAY))
     store.token_uses.note({TokenId("t1"): START})
+    store.visits.count("pin/192.0.2.1", 10, DAY, START)
+    store.issuers.note(IdpId("i1"), "settings", "https://issuer.example")
+    store.results.keep("r1", [{"status": "approved"}], START)
 
 
 def token(id: str, source: Source = Source.API) -> Put:
