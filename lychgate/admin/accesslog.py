@@ -7,7 +7,10 @@ from typing import Any
 
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, shown_time
+from lychgate.admin.handler import handler
 from lychgate.admin.refusals import invalid
+from lychgate.admin.shapes.people import LOG_FILTERS, LogEntry
+from lychgate.admin.shapes.shown import every
 from lychgate.api.base import parse_time
 from lychgate.core.model import AppId
 from lychgate.core.snapshot import CompiledApp
@@ -30,8 +33,9 @@ type Entry = dict[str, Any]
 type Fits = Callable[[Entry], bool]
 
 
+@handler("list_access_requests", every(LogEntry), asks=LOG_FILTERS)
 def access_requests(call: Call, office: Office) -> Answer:
-    """GET access_requests: a bare list, newest first unless asked otherwise."""
+    """List logins, logouts and refusals, newest first unless asked otherwise."""
     query = call.query
     limit = _count(query, "limit", _DEFAULT_LIMIT)
     page, per_page = _count(query, "page", 1), _count(query, "per_page", limit)

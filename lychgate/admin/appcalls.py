@@ -2,28 +2,35 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from lychgate.admin.answers import Answer, done, listed
 from lychgate.admin.calls import Call, Office, editable, etag
-from lychgate.admin.generic import existing, list_of
-from lychgate.admin.kinds.applications import (
-    APPLICATIONS,
-    EXACT_APPLICATIONS,
-    REACHABLE,
-    linked_policies,
-)
+from lychgate.admin.generic import existing
+from lychgate.admin.handler import handler
+from lychgate.admin.kinds.applications import APPLICATIONS, REACHABLE, linked_policies
 from lychgate.admin.kinds.policies import is_reusable, policy_body
 from lychgate.admin.kinds.policysplit import CANNOT_UPDATE
 from lychgate.admin.references import refuse_unknown
 from lychgate.admin.refusals import invalid, not_found
+from lychgate.admin.shapes.acts import AppSettings
+from lychgate.admin.shapes.objects import LINKED_POLICY, Deleted, Nothing
+from lychgate.admin.shapes.shown import PAGES, Takes, one, page
 from lychgate.admin.validating import validated
 from lychgate.api.base import Flag, Wire
+from lychgate.api.policies import PolicyBody
 from lychgate.core.model import AppId
 from lychgate.store.base import Catalogue, Delete, Edit, Kind, Object, Put
 
 type Links = list[dict[str, Any]]
+
+
+class OwnPolicyBody(PolicyBody):
+    """A policy that lives in one application."""
+
+    precedence: Annotated[int, Field(ge=0, le=2**31)] | None = None
 
 
 class SettingsBody(Wire):
@@ -33,21 +40,15 @@ class SettingsBody(Wire):
     skip_interstitial: Flag | None = None
 
 
-def list_applications(call: Call, office: Office) -> Answer:
-    """GET apps; `exact=true` turns parts of names and domains into whole ones."""
-    if call.query.get("exact") != "true":
-        return list_of(APPLICATIONS)(call, office)
-    filters = {**APPLICATIONS.filters, **EXACT_APPLICATIONS}
-    return list_of(replace(APPLICATIONS, filters=filters))(call, office)
-
-
+@handler("edit_application_settings", one(AppSettings), Takes((SettingsBody,)))
 def edit_settings(call: Call, office: Office) -> Answer:
-    """PATCH settings: the setting that is left out stays."""
+    """Change settings of an application; the one that is left out stays."""
     return _settings(call, office, lambda before: before)
 
 
+@handler("put_application_settings", one(AppSettings), Takes((SettingsBody,)))
 def put_settings(call: Call, office: Office) -> Answer:
-    """PUT settings: the setting that is left out is off."""
+    """Change settings of an application; the one that is left out is off."""
     return _settings(call, office, lambda _before: {})
 
 
@@ -70,36 +71,40 @@ def _settings(
     return done(after)
 
 
+@handler("revoke_application_tokens", one(Nothing))
 def revoke_tokens(call: Call, office: Office) -> Answer:
-    """POST revoke_tokens: every token of the application so far is dead."""
+    """End every token of an application that was issued so far."""
     stored = existing(APPLICATIONS, call.id, office.store)
     office.store.revocations.revoke_app(AppId(stored.id), office.clock())
     office.note(call, "revoke_app", app=stored.id)
     return done({})
 
 
+@handler("list_application_policies", page(LINKED_POLICY), asks=PAGES)
 def list_policies(call: Call, office: Office) -> Answer:
-    """GET the policies of an application, both kinds, by precedence."""
-    page = call.paging
+    """List the policies of an application, both kinds, by precedence."""
+    some = call.paging
     stored = existing(APPLICATIONS, call.id, office.store)
     ids = [link["id"] for link in stored.body.get("policies", ())]
     found = linked_policies(stored, office.store.some(Kind.POLICY, ids))
-    return listed(page.cut(found), page, len(found))
+    return listed(some.cut(found), some, len(found))
 
 
+@handler("get_application_policy", one(LINKED_POLICY))
 def get_policy(call: Call, office: Office) -> Answer:
-    """GET one policy of an application."""
+    """Get one policy of an application."""
     return _policy(call, call.arguments["policy"], office)
 
 
+@handler("create_application_policy", one(LINKED_POLICY, status=201), Takes((OwnPolicyBody,)))
 def create_policy(call: Call, office: Office) -> Answer:
-    """POST a policy that lives in this application."""
+    """Create a policy that lives in this application."""
     id = str(uuid.uuid4())
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
         stored = call.may_edit(existing(APPLICATIONS, call.id, catalogue))
         links = _links(stored)
-        number = _precedence(call.members)
+        number = validated(OwnPolicyBody, call.members).precedence
         if number is None:
             number = 1 + max((link["precedence"] for link in links), default=0)
         put = _own_policy(call, id, catalogue)
@@ -109,13 +114,15 @@ def create_policy(call: Call, office: Office) -> Answer:
     return _policy(call, id, office, 201)
 
 
+@handler("update_application_policy", one(LINKED_POLICY), Takes((OwnPolicyBody,)))
 def update_policy(call: Call, office: Office) -> Answer:
-    """PUT a policy that lives in this application."""
+    """Update a policy that lives in this application."""
     id = call.arguments["policy"]
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
         stored = editable(existing(APPLICATIONS, call.id, catalogue))
-        policy, number = _linked(stored, id, catalogue), _precedence(call.members)
+        policy = _linked(stored, id, catalogue)
+        number = validated(OwnPolicyBody, call.members).precedence
         call.expects(policy)
         if is_reusable(policy):
             raise invalid(CANNOT_UPDATE)
@@ -129,8 +136,9 @@ def update_policy(call: Call, office: Office) -> Answer:
     return _policy(call, id, office)
 
 
+@handler("delete_application_policy", one(Deleted))
 def delete_policy(call: Call, office: Office) -> Answer:
-    """DELETE a policy of an application; a reusable one is only detached."""
+    """Delete a policy of an application; a reusable one is only detached."""
     id = call.arguments["policy"]
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
@@ -144,8 +152,9 @@ def delete_policy(call: Call, office: Office) -> Answer:
     return done({"id": id})
 
 
+@handler("make_application_policy_reusable", one(LINKED_POLICY))
 def make_reusable(call: Call, office: Office) -> Answer:
-    """PUT make_reusable: the policy may be used by other applications from now on."""
+    """Let other applications use a policy from now on."""
     id = call.arguments["policy"]
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
@@ -161,15 +170,6 @@ def _own_policy(call: Call, id: str, catalogue: Catalogue) -> Put:
     body = policy_body(call.members, reusable=False)
     refuse_unknown(Kind.POLICY, body, catalogue)
     return Put(Kind.POLICY, id, body)
-
-
-def _precedence(sent: Mapping[str, Any]) -> int | None:
-    number = sent.get("precedence")
-    if number is None:
-        return None
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 2**31:
-        raise invalid("precedence must be a whole number")
-    return number
 
 
 def _relinked(stored: Object, links: Links) -> Put:

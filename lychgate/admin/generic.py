@@ -2,16 +2,19 @@
 
 import uuid
 from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lychgate.admin.answers import Answer, done, listed
 from lychgate.admin.calls import Call, Office, etag
+from lychgate.admin.handler import Handler
 from lychgate.admin.references import Lookup, refuse_unknown, users_of
 from lychgate.admin.refusals import conflict, invalid, token_in_use
-from lychgate.admin.resource import Prepared, Resource, Update, Wish
+from lychgate.admin.resource import Filter, Prepared, Resource, Update, Wish
+from lychgate.admin.shapes.shown import PAGES, Asks, Takes, every
+from lychgate.admin.shapes.shown import one as one_of
+from lychgate.admin.shapes.shown import page as page_of
 from lychgate.store.base import Catalogue, Edit, Kind, Object, Put
-
-type Handler = Callable[[Call, Office], Answer]
 
 
 def list_of(resource: Resource) -> Handler:
@@ -28,19 +31,29 @@ def list_of(resource: Resource) -> Handler:
         found = _fitting(resource, office, asked)
         return listed(resource.render(page.cut(found), office), page, len(found))
 
-    return handle
+    gives = page_of(*resource.gives) if resource.paged else every(*resource.gives)
+    asks = (*(PAGES if resource.paged else ()), *map(Asks, resource.filters), *resource.asks)
+    says = f"List {resource.word.replace('_', ' ')}, oldest first."
+    return Handler(handle, f"list_{resource.word}", says, gives, asks=asks)
 
 
-def _asked(resource: Resource, query: Mapping[str, str]) -> Mapping[str, str]:
-    return {name: query[name] for name in resource.filters if query.get(name)}
+type Test = Callable[[Object], bool]
 
 
-def _fitting(resource: Resource, office: Office, asked: Mapping[str, str]) -> Sequence[Object]:
-    return [
-        one
-        for one in office.store.listed(resource.kind)
-        if all(resource.filters[name](one, text) for name, text in asked.items())
-    ]
+def _asked(resource: Resource, query: Mapping[str, str]) -> list[Test]:
+    """The tests that the query asks for."""
+    exact = resource.exact if query.get("exact") == "true" else {}
+    filters = {**resource.filters, **exact}
+    return [partial(_fits, filters[name], query[name]) for name in filters if query.get(name)]
+
+
+def _fits(test: Filter, text: str, stored: Object) -> bool:
+    return test(stored, text)
+
+
+def _fitting(resource: Resource, office: Office, tests: Sequence[Test]) -> Sequence[Object]:
+    found = office.store.listed(resource.kind)
+    return [one for one in found if all(test(one) for test in tests)]
 
 
 def get_of(resource: Resource) -> Handler:
@@ -50,7 +63,8 @@ def get_of(resource: Resource) -> Handler:
         stored = existing(resource, call.id, office.store)
         return done(resource.one(stored, office), headers=(("etag", etag(stored)),))
 
-    return handle
+    gives = one_of(*(resource.gives_detail or resource.gives))
+    return Handler(handle, f"get_{resource.single}", f"Get {resource.said}.", gives)
 
 
 def existing(resource: Resource, id: str, among: Lookup) -> Object:
@@ -78,7 +92,9 @@ def create_of(resource: Resource) -> Handler:
         office.change(call, plan)
         return _stored(resource, id, office, shown, 201)
 
-    return handle
+    gives = one_of(*(resource.gives_fresh or resource.gives), status=201)
+    says = f"Create {resource.said}."
+    return Handler(handle, f"create_{resource.single}", says, gives, Takes(resource.takes))
 
 
 def _new_id(resource: Resource, sent: Mapping[str, Any]) -> str:
@@ -107,7 +123,11 @@ def update_of(resource: Resource) -> Handler:
         office.change(call, plan)
         return _stored(resource, target[0], office, shown, 200)
 
-    return handle
+    gives = one_of(*(resource.gives_fresh or resource.gives))
+    partly = resource.update is Update.PARTIAL
+    rest = "what is left out stays" if partly else "what is left out goes back to its default"
+    says, takes = f"Update {resource.said}; {rest}.", Takes(resource.takes, resource.needs)
+    return Handler(handle, f"update_{resource.single}", says, gives, takes)
 
 
 def _main(prepared: Prepared, kind: Kind, id: str) -> str:
@@ -184,7 +204,9 @@ def delete_of(resource: Resource) -> Handler:
         office.change(call, plan)
         return done(whole if answer[0] is None else answer[0])
 
-    return handle
+    says = f"Delete {resource.said} that nothing names."
+    gives = one_of(*resource.gives_deleted)
+    return Handler(handle, f"delete_{resource.single}", says, gives)
 
 
 def refuse_used(stored: Object, catalogue: Catalogue, going: Container[str] = ()) -> None:

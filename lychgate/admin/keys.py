@@ -6,6 +6,9 @@ from typing import Any
 
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, shown_time
+from lychgate.admin.handler import handler
+from lychgate.admin.shapes.acts import KeysShown
+from lychgate.admin.shapes.shown import Takes, one
 from lychgate.admin.validating import validated
 from lychgate.api.base import wire
 from lychgate.api.kept import KeySettingsBody
@@ -28,13 +31,15 @@ def last_rotation(keyring: Keyring) -> datetime:
     return max(key.created_at for key in keyring.signing)
 
 
+@handler("get_keys", one(KeysShown))
 def get(_call: Call, office: Office) -> Answer:
-    """GET keys."""
+    """Say when signing keys are replaced; no key is ever shown."""
     return done(_shown(office, office.store.keys.keyring()))
 
 
+@handler("update_keys", one(KeysShown), Takes((KeySettingsBody,)))
 def put(call: Call, office: Office) -> Answer:
-    """PUT keys: another interval."""
+    """Change how often signing keys are replaced."""
     body = wire(validated(KeySettingsBody, call.members))
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:
@@ -47,8 +52,9 @@ def put(call: Call, office: Office) -> Answer:
     return get(call, office)
 
 
+@handler("rotate_keys", one(KeysShown))
 def rotate(call: Call, office: Office) -> Answer:
-    """POST rotate: a new key signs from now on, the old one goes on verifying for a while."""
+    """Make a new signing key; the old one goes on verifying for a while."""
     before = office.store.keys.keyring()
     keyring = office.store.keys.rotate(office.clock())
     details = {"before": before.signing[-1].kid, "after": keyring.signing[-1].kid}

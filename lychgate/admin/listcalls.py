@@ -8,7 +8,10 @@ from pydantic import Field
 from lychgate.admin.answers import Answer, done, listed
 from lychgate.admin.calls import Call, Office
 from lychgate.admin.generic import existing
+from lychgate.admin.handler import handler
 from lychgate.admin.kinds.groups import LISTS, items_of
+from lychgate.admin.shapes.objects import LIST
+from lychgate.admin.shapes.shown import PAGES, Takes, one, page
 from lychgate.admin.validating import validated
 from lychgate.api import parse_body
 from lychgate.api.base import Name, Wire, wire
@@ -25,8 +28,9 @@ class ListChangeBody(Wire):
     remove: Annotated[list[Name], Field(max_length=_MOST)] = Field(default_factory=list)
 
 
+@handler("edit_list", one(LIST), Takes((ListChangeBody,)))
 def edit_list(call: Call, office: Office) -> Answer:
-    """PATCH a list."""
+    """Add entries to a list and take some out."""
     sent = validated(ListChangeBody, call.members)
     gone = {*sent.remove, *(item.value for item in sent.append)}
 
@@ -40,8 +44,9 @@ def edit_list(call: Call, office: Office) -> Answer:
     return done(LISTS.one(existing(LISTS, call.id, office.store), office))
 
 
+@handler("list_list_items", page(ListItemBody), asks=PAGES)
 def list_items(call: Call, office: Office) -> Answer:
-    """GET the entries of a list."""
-    page = call.paging
+    """List the entries of a list."""
+    some = call.paging
     items = items_of(existing(LISTS, call.id, office.store))
-    return listed(page.cut(items), page, len(items))
+    return listed(some.cut(items), some, len(items))

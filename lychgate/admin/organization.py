@@ -6,12 +6,16 @@ from urllib.parse import urlsplit
 
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, etag
+from lychgate.admin.handler import handler
 from lychgate.admin.references import Lookup, refuse_unknown
 from lychgate.admin.refusals import conflict, invalid, not_enabled
 from lychgate.admin.resource import Body, times
+from lychgate.admin.shapes.objects import ORGANIZATION
+from lychgate.admin.shapes.shown import Asks, Takes, one
 from lychgate.admin.validating import validated
 from lychgate.api import parse_body
 from lychgate.api.base import Name, Wire, wire
+from lychgate.api.organization import OrganizationBody
 from lychgate.config.naming import ACCOUNT
 from lychgate.core.urls import canonical_email
 from lychgate.store.base import Catalogue, Edit, Kind, NotFound, Object, Put
@@ -30,14 +34,20 @@ def show_organization(stored: Object, domain: str) -> Body:
     return {**_ALWAYS, "auth_domain": domain, **stored.body, **times(stored)}
 
 
+@handler("get_organization", one(ORGANIZATION))
 def get(_call: Call, office: Office) -> Answer:
-    """GET: one object, although clients call it a list."""
+    """Get the organization: one object, although clients call it a list."""
     stored = _existing(office.store)
     return done(_shown(stored, office), headers=(("etag", etag(stored)),))
 
 
+@handler(
+    "create_organization",
+    one(ORGANIZATION, status=201),
+    Takes((OrganizationBody,), ("name", "auth_domain")),
+)
 def create(call: Call, office: Office) -> Answer:
-    """POST: there is one already, from the first start on."""
+    """Create the organization; there is one already, from the first start on."""
     for member in ("name", "auth_domain"):
         if not call.members.get(member):
             raise invalid(f"{member} is a required field")
@@ -50,8 +60,9 @@ def create(call: Call, office: Office) -> Answer:
     return _put(call, office, none, 201)
 
 
+@handler("update_organization", one(ORGANIZATION), Takes((OrganizationBody,)))
 def update(call: Call, office: Office) -> Answer:
-    """PUT: members that are left out stay, `null` clears one."""
+    """Update the organization; what is left out stays, `null` clears a member."""
     return _put(call, office, lambda catalogue: call.may_edit(_existing(catalogue)).body, 200)
 
 
@@ -94,8 +105,14 @@ class RevokeBody(Wire):
     email: Name
 
 
+@handler(
+    "revoke_user",
+    one(bool),
+    Takes((RevokeBody,)),
+    (Asks("devices", bool, "Accepted, and without effect."),),
+)
 def revoke_user(call: Call, office: Office) -> Answer:
-    """POST revoke_user: every session and refresh token of an address ends, everywhere."""
+    """End every session and refresh token of an address, everywhere."""
     email = validated(RevokeBody, call.members).email.strip()
     if canonical_email(email) is None:
         raise invalid("email must be an address")

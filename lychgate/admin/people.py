@@ -5,7 +5,18 @@ from typing import Any
 
 from lychgate.admin.answers import Answer, done, listed
 from lychgate.admin.calls import Call, Office, shown_time
+from lychgate.admin.handler import handler
 from lychgate.admin.refusals import Refused, conflict, invalid, not_found
+from lychgate.admin.shapes.objects import Nothing
+from lychgate.admin.shapes.people import (
+    USER_FILTERS,
+    ActiveSession,
+    FailedLogin,
+    IdentityOfSession,
+    SessionIdentity,
+    UserShown,
+)
+from lychgate.admin.shapes.shown import Takes, every, one, page
 from lychgate.admin.validating import validated
 from lychgate.api.base import Name, Text, Wire
 from lychgate.core.urls import canonical_email
@@ -47,21 +58,24 @@ def show_user(user: User) -> dict[str, Any]:
     }
 
 
+@handler("list_users", page(UserShown), asks=USER_FILTERS)
 def list_users(call: Call, office: Office) -> Answer:
-    """GET users."""
-    page, query = call.paging, call.query
+    """List the people who logged in or were created, oldest first."""
+    some, query = call.paging, call.query
     asked = UserFilter(query.get("email", ""), query.get("name", ""), query.get("search", ""))
-    found = office.store.users.page(asked, page.per_page, page.offset)
-    return listed([show_user(user) for user in found.items], page, found.total)
+    found = office.store.users.page(asked, some.per_page, some.offset)
+    return listed([show_user(user) for user in found.items], some, found.total)
 
 
+@handler("get_user", one(UserShown))
 def get_user(call: Call, office: Office) -> Answer:
-    """GET one user."""
+    """Get one user."""
     return done(show_user(_existing(call, office)))
 
 
+@handler("create_user", one(UserShown, status=201), Takes((UserBody,)))
 def create_user(call: Call, office: Office) -> Answer:
-    """POST users: somebody who has not logged in yet."""
+    """Create somebody who has not logged in yet."""
     sent = validated(UserBody, call.members)
     email, now = _address(sent.email), office.clock()
     if office.store.users.by_email(email) is not None:
@@ -73,8 +87,9 @@ def create_user(call: Call, office: Office) -> Answer:
     return done(show_user(user), 201)
 
 
+@handler("update_user", one(UserShown), Takes((UserChangeBody,)))
 def update_user(call: Call, office: Office) -> Answer:
-    """PUT one user: address and name; sessions of the address before end."""
+    """Update address and name of a user; another address ends their sessions."""
     user, sent = _existing(call, office), validated(UserChangeBody, call.members)
     email = user.email if sent.email is None else _address(sent.email)
     name = user.name if sent.name is None else sent.name
@@ -94,8 +109,9 @@ def update_user(call: Call, office: Office) -> Answer:
     return done(show_user(changed))
 
 
+@handler("delete_user", one(Nothing))
 def delete_user(call: Call, office: Office) -> Answer:
-    """DELETE one user, with their sessions."""
+    """Delete a user, with their sessions."""
     user = _existing(call, office)
     if not office.store.users.delete(user.id, office.clock()):
         raise not_found()
@@ -112,14 +128,16 @@ def _noted(user: User) -> dict[str, str]:
     return {"id": user.id, "email": user.email, "name": user.name}
 
 
+@handler("list_active_sessions", every(ActiveSession))
 def active_sessions(call: Call, office: Office) -> Answer:
-    """GET active_sessions: the logins that are still good."""
+    """List the logins of a user that are still good."""
     user = _existing(call, office)
     return done([_session(one, office) for one in office.store.sessions.by_email(user.email)])
 
 
+@handler("get_active_session", one(SessionIdentity))
 def active_session(call: Call, office: Office) -> Answer:
-    """GET one login by its nonce: who it is."""
+    """Get one login of a user by its nonce: who it is."""
     user = _existing(call, office)
     found = office.store.sessions.get(call.arguments["nonce"])
     if found is None or found.subject != user.id:
@@ -127,16 +145,18 @@ def active_session(call: Call, office: Office) -> Answer:
     return done({**_identity(found, office), "isActive": True})
 
 
+@handler("get_last_seen_identity", one(IdentityOfSession))
 def last_seen_identity(call: Call, office: Office) -> Answer:
-    """GET last_seen_identity: what the newest login says of them."""
+    """Get what the newest login of a user says of them."""
     session = office.store.sessions.newest(_existing(call, office).id)
     if session is None:
         raise not_found()
     return done(_identity(session, office))
 
 
+@handler("list_failed_logins", every(FailedLogin))
 def failed_logins(call: Call, office: Office) -> Answer:
-    """GET failed_logins: the times they were not let in."""
+    """List the last times a user was not let in."""
     user = _existing(call, office)
     asked = AuditFilter(email=user.email, allowed=False, limit=_MOST_FAILED)
     return done(

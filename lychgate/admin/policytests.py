@@ -8,11 +8,16 @@ from typing import Any
 from lychgate.admin.answers import Answer, done, listed
 from lychgate.admin.calls import Call, Office
 from lychgate.admin.generic import existing
+from lychgate.admin.handler import handler
 from lychgate.admin.kinds.applications import APPLICATIONS
 from lychgate.admin.kinds.policies import policy_body
 from lychgate.admin.references import refuse_unknown
 from lychgate.admin.refusals import does_not_compile, invalid, not_found
+from lychgate.admin.shapes.acts import NewTest, PolicyTestBody, PolicyTestShown, UserPolicyCheck
+from lychgate.admin.shapes.people import TESTED_FILTERS, TestedUser
+from lychgate.admin.shapes.shown import Takes, one, page
 from lychgate.api import to_model
+from lychgate.config.naming import ACCOUNT
 from lychgate.core.compiling import Compiler
 from lychgate.core.model import EPOCH, Action, AppId, Policy
 from lychgate.core.policy import CompiledPolicy, evaluate_person
@@ -36,8 +41,9 @@ class Tested:
         return sum(1 for one in self.people if one["status"] == status)
 
 
+@handler("create_policy_test", one(NewTest, status=201), Takes((PolicyTestBody,)))
 def create_test(call: Call, office: Office) -> Answer:
-    """POST policy-tests: judged at once, asked for later."""
+    """Judge everybody by policies; what became of them is asked for later."""
     sent = call.members.get("policies")
     if not isinstance(sent, list) or not 0 < len(sent) <= _MOST_POLICIES:
         raise invalid("policies is a required field")
@@ -49,8 +55,9 @@ def create_test(call: Call, office: Office) -> Answer:
     return done({"id": id, "status": "success"}, 201)
 
 
+@handler("get_policy_test", one(PolicyTestShown))
 def get_test(call: Call, office: Office) -> Answer:
-    """GET one policy test."""
+    """Get the numbers of a policy test."""
     tested = _existing(call, office)
     total = len(tested.people)
     counts = {name: tested.count(name) for name in ("approved", "blocked", "error")}
@@ -71,15 +78,17 @@ def get_test(call: Call, office: Office) -> Answer:
     )
 
 
+@handler("list_policy_test_users", page(TestedUser), asks=TESTED_FILTERS)
 def test_users(call: Call, office: Office) -> Answer:
-    """GET the people of a policy test."""
-    page, tested, wanted = call.paging, _existing(call, office), call.query.get("status")
+    """List the people of a policy test."""
+    some, tested, wanted = call.paging, _existing(call, office), call.query.get("status")
     shown = [one for one in tested.people if wanted in (None, one["status"])]
-    return listed(page.cut(shown), page, len(shown))
+    return listed(some.cut(shown), some, len(shown))
 
 
+@handler("check_user_policies", one(UserPolicyCheck))
 def check_user(call: Call, office: Office) -> Answer:
-    """GET user_policy_checks: what the policies of an application say of the caller."""
+    """Say what the policies of an application say of the owner of the API token."""
     stored = existing(APPLICATIONS, call.id, office.store)
     user = office.store.users.by_email(call.token.email) if call.token.email else None
     session = _session(user, office) if user is not None else None
@@ -100,11 +109,16 @@ def check_user(call: Call, office: Office) -> Answer:
             },
             "user_identity": {
                 "id": user.id,
-                "user_uuid": user.id,
+                "account_id": ACCOUNT,
+                "device_sessions": {},
                 "email": user.email,
-                "name": user.name,
                 "geo": {"country": session.country},
                 "iat": int(session.created_at.timestamp()),
+                "is_gateway": False,
+                "is_warp": False,
+                "name": user.name,
+                "user_uuid": user.id,
+                "version": 2,
             },
         }
     )

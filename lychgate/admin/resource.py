@@ -9,8 +9,10 @@ from typing import Any
 from lychgate.admin.calls import Office, shown_time
 from lychgate.admin.refusals import Refused, not_found
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import Deleted
+from lychgate.admin.shapes.shown import Asks, Shape
 from lychgate.api import parse_body
-from lychgate.api.base import wire
+from lychgate.api.base import Wire, wire
 from lychgate.store.base import Catalogue, Delete, Edit, Kind, Object, Put
 
 type Body = dict[str, Any]
@@ -102,21 +104,52 @@ class Resource:
     path: str
     """Below the account, such as `/access/groups`."""
     area: Area
+    word: str
+    """What one is called, in the plural: it names the calls in the OpenAPI document."""
+    takes: tuple[type[Wire], ...]
+    """The shapes a body may have."""
+    gives: tuple[Shape, ...]
+    """The shapes it is shown in."""
     render: Render
     prepare: Prepare = plain
     detail: Render | None = None
     """How a single one is shown where lists show less."""
+    gives_detail: tuple[Shape, ...] = ()
+    """The shapes of that; none: the same as in lists."""
+    gives_fresh: tuple[Shape, ...] = ()
+    """The shapes of the answer to a change, where it shows a secret; none: the same as in lists."""
     zones: bool = False
     """Whether it is also found below a zone."""
     update: Update = Update.FULL
     deleted: Callable[[Object], Any] = only_id
     """What a deletion answers; None: the object as it was."""
+    gives_deleted: tuple[Shape, ...] = (Deleted,)
+    """The shapes of that."""
+    needs: tuple[str, ...] | None = None
+    """The members that an update must name; None: the same as a creation."""
     remove: Callable[[Object, Catalogue], Sequence[Edit]] = remove
     filters: Mapping[str, Filter] = field(default_factory=dict)
+    exact: Mapping[str, Filter] = field(default_factory=dict)
+    """What some of them mean with `exact=true`."""
+    asks: tuple[Asks, ...] = ()
+    """What else its list may be asked."""
     missing: Callable[[], Refused] = not_found
     chosen_id: str = ""
     """The member that holds the id where the caller chooses it."""
     paged: bool = True
+
+    @property
+    def single(self) -> str:
+        """What one is called, in the singular."""
+        if self.word.endswith("ies"):
+            return self.word.removesuffix("ies") + "y"
+        return self.word.removesuffix("s")
+
+    @property
+    def said(self) -> str:
+        """The same with its article, as people write it."""
+        noun = self.single.replace("_", " ").replace("mcp", "MCP")
+        return f"an {noun}" if noun[0] in "aeioM" else f"a {noun}"
 
     def one(self, stored: Object, office: Office) -> Body:
         """A single object as it is shown."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from lychgate.admin import accesslog, appcalls, keys, listcalls, organization, people, policytests
-from lychgate.admin.generic import Handler, create_of, delete_of, get_of, list_of, update_of
+from lychgate.admin.generic import create_of, delete_of, get_of, list_of, update_of
+from lychgate.admin.handler import Handler
 from lychgate.admin.kinds import certificates, mcp, service_tokens
 from lychgate.admin.kinds.applications import APPLICATIONS
 from lychgate.admin.kinds.certificates import CERTIFICATES
@@ -16,7 +17,6 @@ from lychgate.admin.kinds.policies import POLICIES
 from lychgate.admin.kinds.service_tokens import SERVICE_TOKENS
 from lychgate.admin.resource import Resource
 from lychgate.admin.scopes import Area, Level
-from lychgate.store.base import Kind
 
 ROOT = "/client/v4"
 
@@ -35,8 +35,6 @@ RESOURCES = (
 )
 """Everything that is stored as objects; a new kind is one more line and its module."""
 
-BY_KIND: dict[Kind, Resource] = {one.kind: one for one in RESOURCES}
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -48,7 +46,6 @@ class Route:
     area: Area
     level: Level
     zones: bool = False
-    resource: Resource | None = None
 
     def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """What stands in the places of the path; None when it is another one."""
@@ -67,11 +64,11 @@ class Route:
 def _of(resource: Resource) -> Iterator[Route]:
     one = f"{resource.path}/{{id}}"
     area, zones = resource.area, resource.zones
-    yield Route("GET", resource.path, list_of(resource), area, Level.READ, zones, resource)
-    yield Route("POST", resource.path, create_of(resource), area, Level.WRITE, zones, resource)
-    yield Route("GET", one, get_of(resource), area, Level.READ, zones, resource)
-    yield Route("PUT", one, update_of(resource), area, Level.WRITE, zones, resource)
-    yield Route("DELETE", one, delete_of(resource), area, Level.WRITE, zones, resource)
+    yield Route("GET", resource.path, list_of(resource), area, Level.READ, zones)
+    yield Route("POST", resource.path, create_of(resource), area, Level.WRITE, zones)
+    yield Route("GET", one, get_of(resource), area, Level.READ, zones)
+    yield Route("PUT", one, update_of(resource), area, Level.WRITE, zones)
+    yield Route("DELETE", one, delete_of(resource), area, Level.WRITE, zones)
 
 
 _APP = "/access/apps/{id}"
@@ -88,7 +85,6 @@ _T, _L = Area.POLICY_TESTS, Area.LISTS
 
 # Paths with a fixed last segment stand before those with an id there.
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/access/apps", appcalls.list_applications, _A, _READ, True, APPLICATIONS),
     Route("POST", f"{_APP}/revoke_tokens", appcalls.revoke_tokens, _A, _REVOKE, True),
     Route("PATCH", f"{_APP}/settings", appcalls.edit_settings, _A, _WRITE, True),
     Route("PUT", f"{_APP}/settings", appcalls.put_settings, _A, _WRITE, True),

@@ -1,6 +1,6 @@
 """The wire shapes of applications, one for each type that is supported."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -20,6 +20,7 @@ from lychgate.api.base import (
 )
 from lychgate.api.cors import CorsBody
 from lychgate.api.destinations import DestinationBody, Pattern, parse_uri
+from lychgate.api.mfa import MfaBody
 from lychgate.api.oauth import OAuthBody
 from lychgate.api.policies import AppPolicyBody
 from lychgate.api.saas import SaasBody
@@ -60,7 +61,7 @@ class ApplicationBody(Wire):
     tags: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
     custom_pages: References = Field(default_factory=list)
     scim_config: Json = None
-    mfa_config: Json = None
+    mfa_config: MfaBody | None = None
     zero_hop: Flag = True
 
     @model_validator(mode="after")
@@ -123,8 +124,10 @@ class ReachableBody(ApplicationBody):
         return [DestinationBody(uri=uri) for uri in dict.fromkeys(uris)]
 
 
-class SelfHostedBody(ReachableBody):
+class SelfHostedApplicationBody(ReachableBody):
     """A web application behind the proxy."""
+
+    type: Annotated[Literal["self_hosted"], BeforeValidator(_type)]
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -135,8 +138,10 @@ class SelfHostedBody(ReachableBody):
         return self
 
 
-class McpBody(ReachableBody):
+class McpApplicationBody(ReachableBody):
     """An MCP server, reached through a portal."""
+
+    type: Annotated[Literal["mcp"], BeforeValidator(_type)]
 
     @model_validator(mode="after")
     def _through_portal(self) -> Self:
@@ -145,8 +150,10 @@ class McpBody(ReachableBody):
         return self
 
 
-class McpPortalBody(ReachableBody):
+class McpPortalApplicationBody(ReachableBody):
     """A portal of MCP servers on a host of its own."""
+
+    type: Annotated[Literal["mcp_portal"], BeforeValidator(_type)]
 
     domain: Pattern
 
@@ -158,11 +165,15 @@ class McpPortalBody(ReachableBody):
 class SaasApplicationBody(ApplicationBody):
     """An application elsewhere, which sends its people to us."""
 
+    type: Annotated[Literal["saas"], BeforeValidator(_type)]
+
     saas_app: SaasBody
 
 
-class BookmarkBody(ApplicationBody):
+class BookmarkApplicationBody(ApplicationBody):
     """A link on the launcher."""
+
+    type: Annotated[Literal["bookmark"], BeforeValidator(_type)]
 
     domain: Name
 
@@ -193,8 +204,10 @@ class LandingPage(Wire):
     button_text_color: Colour | None = None
 
 
-class LauncherBody(ApplicationBody):
+class LauncherApplicationBody(ApplicationBody):
     """The page with all of a person's applications."""
+
+    type: Annotated[Literal["app_launcher"], BeforeValidator(_type)]
 
     name: Name = "App Launcher"
     domain: Text | None = None
@@ -209,8 +222,10 @@ class LauncherBody(ApplicationBody):
     custom_deny_message: Text | None = None
 
 
-class WarpBody(ApplicationBody):
+class WarpApplicationBody(ApplicationBody):
     """Device enrolment: stored, decides nothing."""
+
+    type: Annotated[Literal["warp"], BeforeValidator(_type)]
 
     name: Name = "Warp Login App"
     domain: Text | None = None
@@ -219,21 +234,22 @@ class WarpBody(ApplicationBody):
     custom_deny_message: Text | None = None
 
 
-_BY_TYPE: dict[str, type[ApplicationBody]] = {
-    "self_hosted": SelfHostedBody,
+BY_TYPE: dict[str, type[ApplicationBody]] = {
+    "self_hosted": SelfHostedApplicationBody,
     "saas": SaasApplicationBody,
-    "app_launcher": LauncherBody,
-    "bookmark": BookmarkBody,
-    "mcp": McpBody,
-    "mcp_portal": McpPortalBody,
-    "warp": WarpBody,
+    "app_launcher": LauncherApplicationBody,
+    "bookmark": BookmarkApplicationBody,
+    "mcp": McpApplicationBody,
+    "mcp_portal": McpPortalApplicationBody,
+    "warp": WarpApplicationBody,
 }
-SUPPORTED = frozenset(_BY_TYPE)
+"""The shape of each type."""
+SUPPORTED = frozenset(BY_TYPE)
 
 
 def application_model(kind: Any) -> type[ApplicationBody]:
     """The shape of an application of this wire `type`; the common one where it is wrong."""
-    return _BY_TYPE.get(kind.lower() if isinstance(kind, str) else "", ApplicationBody)
+    return BY_TYPE.get(kind.lower() if isinstance(kind, str) else "", ApplicationBody)
 
 
 def precedences(policies: list[AppPolicyBody]) -> list[int]:

@@ -59,7 +59,9 @@ def _plain(text: str) -> str:
     return text
 
 
-def _duration(least: timedelta, most: timedelta) -> Callable[[str], str]:
+def duration_between(least: timedelta, most: timedelta) -> Callable[[str], str]:
+    """A check that a text is a duration not out of those bounds."""
+
     def check(text: str) -> str:
         parsed = parse_duration(text)
         if parsed is None:
@@ -166,8 +168,8 @@ Reference = Annotated[
     AfterValidator(_not_empty),
 ]
 """The id of another object; in the file its name will do."""
-Duration = Annotated[str, AfterValidator(_duration(timedelta(), LONGEST))]
-SessionDuration = Annotated[str, AfterValidator(_duration(timedelta(), MONTH))]
+Duration = Annotated[str, AfterValidator(duration_between(timedelta(), LONGEST))]
+SessionDuration = Annotated[str, AfterValidator(duration_between(timedelta(), MONTH))]
 WebLink = Annotated[Text, AfterValidator(optional_link(_web_link))]
 SecureLink = Annotated[Text, AfterValidator(optional_link(_secure_link))]
 Endpoint = Annotated[Text, AfterValidator(_endpoint)]

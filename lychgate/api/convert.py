@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from lychgate.api.applications import (
     ApplicationBody,
-    LauncherBody,
+    LauncherApplicationBody,
     ReachableBody,
     SaasApplicationBody,
-    WarpBody,
+    WarpApplicationBody,
     application_model,
     precedences,
 )
@@ -294,7 +294,7 @@ def _first(pair: tuple[int, Any]) -> int:
 
 
 def _deny(value: ApplicationBody) -> DenySettings:
-    if not isinstance(value, ReachableBody | LauncherBody | WarpBody):
+    if not isinstance(value, ReachableBody | LauncherApplicationBody | WarpApplicationBody):
         return DenySettings()
     return DenySettings(
         message=value.custom_deny_message or "",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from lychgate.api.base import Json, Name, Rules, SomeRules, Text, Wire
+from lychgate.api.base import Flag, Name, Rules, SomeRules, Text, Wire
 from lychgate.core.model import ListType
 
 
@@ -15,7 +15,7 @@ class GroupBody(Wire):
     include: SomeRules
     require: Rules = Field(default_factory=list)
     exclude: Rules = Field(default_factory=list)
-    is_default: Json = None
+    is_default: Flag | None = None
 
 
 class ListItemBody(Wire):

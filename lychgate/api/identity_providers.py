@@ -1,9 +1,9 @@
 """The wire shapes of identity providers, one for each type this project can log in with."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lychgate.api.base import Endpoint, Flag, Json, Name, Text, Wire
 
@@ -26,7 +26,9 @@ def _domain(text: str) -> str:
     return text
 
 
-def _canonical(kind: str) -> str:
+def _canonical(kind: Any) -> Any:
+    if not isinstance(kind, str):
+        return kind
     return next((known for known in SUPPORTED if known.lower() == kind.lower()), kind)
 
 
@@ -127,9 +129,9 @@ class ProviderBody(Wire):
     """An identity provider of any type."""
 
     name: Text = ""
-    type: Annotated[Name, AfterValidator(_canonical)]
+    type: Annotated[Name, BeforeValidator(_canonical)]
     scim_config: Json = None
-    saml_certificate_set_id: Json = None
+    saml_certificate_set_id: Text | None = None
 
 
 class NamedProviderBody(ProviderBody):
@@ -141,42 +143,49 @@ class NamedProviderBody(ProviderBody):
 class OidcBody(NamedProviderBody):
     """Generic OpenID Connect."""
 
+    type: Annotated[Literal["oidc"], BeforeValidator(_canonical)]
     config: OidcConfig
 
 
 class SocialBody(NamedProviderBody):
     """GitHub or Google."""
 
+    type: Annotated[Literal["github", "google"], BeforeValidator(_canonical)]
     config: OauthConfig
 
 
 class GoogleAppsBody(NamedProviderBody):
     """Google Workspace."""
 
+    type: Annotated[Literal["google-apps"], BeforeValidator(_canonical)]
     config: GoogleAppsConfig
 
 
 class OktaBody(NamedProviderBody):
     """Okta."""
 
+    type: Annotated[Literal["okta"], BeforeValidator(_canonical)]
     config: OktaConfig
 
 
 class EntraBody(NamedProviderBody):
     """Microsoft Entra."""
 
+    type: Annotated[Literal["azureAD"], BeforeValidator(_canonical)]
     config: EntraConfig
 
 
 class SamlBody(NamedProviderBody):
     """SAML."""
 
+    type: Annotated[Literal["saml"], BeforeValidator(_canonical)]
     config: SamlConfig
 
 
 class PinBody(ProviderBody):
     """One-time PIN."""
 
+    type: Annotated[Literal["onetimepin"], BeforeValidator(_canonical)]
     config: PinConfig = PinConfig()
 
     @model_validator(mode="after")
@@ -197,7 +206,7 @@ class UnsupportedBody(ProviderBody):
         raise ValueError(f"unsupported type `{self.type[:40]}`, supported are {known}")
 
 
-_BY_TYPE: dict[str, type[ProviderBody]] = {
+BY_TYPE: dict[str, type[ProviderBody]] = {
     "oidc": OidcBody,
     "onetimepin": PinBody,
     "github": SocialBody,
@@ -207,11 +216,12 @@ _BY_TYPE: dict[str, type[ProviderBody]] = {
     "okta": OktaBody,
     "saml": SamlBody,
 }
+"""The shape of each type, in lower case."""
 
 
 def provider_model(kind: Any) -> type[ProviderBody]:
     """The shape of a provider of this wire `type`."""
-    found = _BY_TYPE.get(kind.lower()) if isinstance(kind, str) else None
+    found = BY_TYPE.get(kind.lower()) if isinstance(kind, str) else None
     if found is not None:
         return found
     return UnsupportedBody if isinstance(kind, str) else ProviderBody

@@ -16,6 +16,7 @@ from lychgate.api.base import (
     Text,
     Wire,
 )
+from lychgate.api.mfa import TeamMfaBody
 
 
 class LoginDesignBody(Wire):
@@ -59,7 +60,7 @@ class OrganizationBody(Wire):
         Field(default_factory=list)
     )
     zero_hop: Flag = True
-    mfa_config: Json = None
+    mfa_config: TeamMfaBody | None = None
     mfa_required_for_all_apps: Flag | None = None
     is_ui_read_only: Flag = False
     ui_read_only_toggle_reason: Text | None = None

@@ -15,6 +15,7 @@ from lychgate.api.base import (
     Text,
     Wire,
 )
+from lychgate.api.mfa import MfaBody
 from lychgate.core.model import Action
 
 
@@ -56,7 +57,7 @@ class PolicyOptions(Wire):
         default_factory=list
     )
     isolation_required: Flag = False
-    mfa_config: Json = None
+    mfa_config: MfaBody | None = None
     connection_rules: Json = None
 
     @model_validator(mode="after")

@@ -5,13 +5,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lychgate.api.applications import (
-    BookmarkBody,
-    LauncherBody,
-    McpBody,
-    McpPortalBody,
+    BookmarkApplicationBody,
+    LauncherApplicationBody,
+    McpApplicationBody,
+    McpPortalApplicationBody,
     SaasApplicationBody,
-    SelfHostedBody,
-    WarpBody,
+    SelfHostedApplicationBody,
+    WarpApplicationBody,
 )
 from lychgate.api.certificates import CertificateBody
 from lychgate.api.groups import GroupBody, ListBody
@@ -29,10 +29,10 @@ from lychgate.api.mcp import McpPortalBody as PortalOfServersBody
 from lychgate.api.mcp import McpServerBody
 from lychgate.api.organization import OrganizationBody
 from lychgate.api.policies import PolicyBody
+from lychgate.api.ruleschema import point_at_rules, rule_schema
 from lychgate.api.service_tokens import ServiceTokenBody
 from lychgate.config.included import MEMBERS
 from lychgate.config.process import FileBody
-from lychgate.core.selectors import ALL
 
 _PROVIDERS = {
     OidcBody: ("oidc",),
@@ -44,19 +44,19 @@ _PROVIDERS = {
     SamlBody: ("saml",),
 }
 _APPLICATIONS = {
-    SelfHostedBody: ("self_hosted",),
+    SelfHostedApplicationBody: ("self_hosted",),
     SaasApplicationBody: ("saas",),
-    LauncherBody: ("app_launcher",),
-    BookmarkBody: ("bookmark",),
-    McpBody: ("mcp",),
-    McpPortalBody: ("mcp_portal",),
-    WarpBody: ("warp",),
+    LauncherApplicationBody: ("app_launcher",),
+    BookmarkApplicationBody: ("bookmark",),
+    McpApplicationBody: ("mcp",),
+    McpPortalApplicationBody: ("mcp_portal",),
+    WarpApplicationBody: ("warp",),
 }
 
 
 def json_schema() -> dict[str, Any]:
     """The schema; what needs the whole file, such as references, it cannot say."""
-    definitions: dict[str, Any] = {"Rule": _rule()}
+    definitions: dict[str, Any] = {"Rule": rule_schema()}
     schema = _schema(FileBody, definitions)
     schema["properties"]["resources"] = _resources(definitions)
     definitions["AppPolicyBody"] = {
@@ -112,21 +112,6 @@ def _typed(model: Any, types: tuple[str, ...], definitions: dict[str, Any]) -> d
     return schema
 
 
-def _rule() -> dict[str, Any]:
-    """One member out of the selectors there are."""
-    kinds = {
-        one.kind: {
-            "type": "object",
-            "properties": {name: {} for name in (*one.members, *one.optional)},
-            "required": list(one.members),
-        }
-        for one in ALL
-    }
-    group = {"type": "object", "properties": {"id": {}}, "required": ["id"]}
-    properties = {**kinds, "group": group}
-    return {"type": "object", "properties": properties, "minProperties": 1, "maxProperties": 1}
-
-
 def _tidy(node: Any) -> None:
     """Close every object to unknown members, and point the lists of rules at the rule."""
     if isinstance(node, list):
@@ -137,13 +122,6 @@ def _tidy(node: Any) -> None:
     properties = node.get("properties")
     if node.get("type") == "object" and isinstance(properties, dict):
         node["additionalProperties"] = False
-        for part in {"include", "require", "exclude"} & set(properties):
-            _point(properties[part])
+        point_at_rules(properties, "#/$defs/Rule")
     for inner in node.values():
         _tidy(inner)
-
-
-def _point(rules: dict[str, Any]) -> None:
-    for shape in (rules, *rules.get("anyOf", ())):
-        if shape.get("type") == "array":
-            shape["items"] = {"$ref": "#/$defs/Rule"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.admin.bodies import (
     EVERYONE,
+    OIDC,
     PROVIDERS,
     Body,
     Made,
@@ -22,6 +23,7 @@ from tests.admin.bodies import (
     self_hosted,
     warp,
 )
+from tests.admin.running import Running
 from tests.support.authorities import issue
 
 
@@ -198,3 +200,34 @@ FULL = {
         in_place=("id",),
     ),
 }
+
+
+def make_one_of_each(server: Running) -> Made:
+    """One of everything that can be named, made over HTTP."""
+    with server.http() as http:
+
+        def make(path: str, body: Body, id: str = "id") -> str:
+            answer = http.post(server.account(path), json=body)
+            assert answer.status_code == 201, answer.text
+            return str(answer.json()["result"][id])
+
+        word = secrets.token_hex(4)
+        simple = {"name": word, "include": EVERYONE}
+        page = {"name": word, "type": "forbidden", "custom_html": "<p>no</p>"}
+        upstream = {"id": word, "name": word, "hostname": "https://mcp.example.com"}
+        return Made(
+            idp=make(
+                "/access/identity_providers", {"name": word, "type": "oidc", "config": {**OIDC}}
+            ),
+            group=make("/access/groups", simple),
+            token=make("/access/service_tokens", {"name": word}),
+            page=make("/access/custom_pages", page),
+            tag=make("/access/tags", {"name": word}, "name"),
+            list=make("/gateway/lists", {"name": word, "type": "EMAIL"}),
+            ips=make("/gateway/lists", {"name": word, "type": "IP"}),
+            app=make("/access/apps", {"type": "self_hosted", "name": word, "domain": host()}),
+            server=make(
+                "/access/ai-controls/mcp/servers", {**upstream, "auth_type": "unauthenticated"}
+            ),
+            policy=make("/access/policies", {**simple, "decision": "allow"}),
+        )

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,8 @@ from lychgate.store.base import ApiToken
 from lychgate.store.sql import SqlStore
 
 TEAM = "team.example.net"
+ADMIN = "admin@example.com"
+"""Whose the token of a process is."""
 FROM_FILE = "in the file"
 """The name of the application that the configuration file holds."""
 
@@ -74,16 +76,28 @@ def make_token(
     return made.secret, id
 
 
+IN_THE_FILE: Mapping[str, Any] = {
+    "applications": [
+        {
+            "name": FROM_FILE,
+            "type": "self_hosted",
+            "domain": "file.example.com",
+            "policies": [{"name": "all", "decision": "allow", "include": [{"everyone": {}}]}],
+        }
+    ]
+}
+
+
 @contextmanager
-def running(folder: Path) -> Iterator[Running]:
-    """Start a companion process over a new SQLite store."""
+def running(folder: Path, resources: Mapping[str, Any] = IN_THE_FILE) -> Iterator[Running]:
+    """Start a companion process over a new SQLite store; its file holds those resources."""
     port = free_port()
     config = folder / "lychgate.yaml"
-    config.write_text(yaml.safe_dump(_configuration(folder, port)))
+    config.write_text(yaml.safe_dump(_configuration(folder, port) | {"resources": dict(resources)}))
     loaded = load(config, {})
     store = connect(loaded.settings)
     apply(loaded, store)
-    token, _ = make_token(store, SCOPES, "admin@example.com", None)
+    token, _ = make_token(store, SCOPES, ADMIN, None)
     output = folder / "companion.log"
     command = [sys.executable, "-m", "lychgate.web", "--config", str(config)]
     with output.open("wb") as sink:
@@ -105,18 +119,6 @@ def _configuration(folder: Path, port: int) -> dict[str, Any]:
         "companion": {"listen": f"127.0.0.1:{free_port()}"},
         "health": {"listen": f"127.0.0.1:{free_port()}"},
         "admin": {"listen": f"127.0.0.1:{port}", "calls_per_minute": 1_000_000},
-        "resources": {
-            "applications": [
-                {
-                    "name": FROM_FILE,
-                    "type": "self_hosted",
-                    "domain": "file.example.com",
-                    "policies": [
-                        {"name": "all", "decision": "allow", "include": [{"everyone": {}}]}
-                    ],
-                }
-            ]
-        },
     }
 
 

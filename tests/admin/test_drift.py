@@ -1,7 +1,6 @@
 """What is read back is what was sent, member by member; what was never sent stays away."""
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from lychgate.admin.refusals import Refused
 from lychgate.api import body_model
 from lychgate.core.selectors import ALL
 from lychgate.web.admin import limit
-from tests.admin.bodies import EVERYONE, OIDC, Body, Made, host, rules
-from tests.admin.everything import FULL, Full
+from tests.admin.bodies import EVERYONE, Body, Made, host, rules
+from tests.admin.everything import FULL, Full, make_one_of_each
 from tests.admin.running import Running
 
 FRESH = frozenset(
@@ -33,35 +32,9 @@ SECRET = frozenset({"auth_credentials", "client_secret"})
 
 
 @pytest.fixture(scope="module")
-def made(server: Running) -> Iterator[Made]:
+def made(server: Running) -> Made:
     """One of everything that can be named."""
-    with server.http() as http:
-
-        def make(path: str, body: Body, id: str = "id") -> str:
-            answer = http.post(server.account(path), json=body)
-            assert answer.status_code == 201, answer.text
-            return str(answer.json()["result"][id])
-
-        word = secrets.token_hex(4)
-        simple = {"name": word, "include": EVERYONE}
-        page = {"name": word, "type": "forbidden", "custom_html": "<p>no</p>"}
-        upstream = {"id": word, "name": word, "hostname": "https://mcp.example.com"}
-        yield Made(
-            idp=make(
-                "/access/identity_providers", {"name": word, "type": "oidc", "config": {**OIDC}}
-            ),
-            group=make("/access/groups", simple),
-            token=make("/access/service_tokens", {"name": word}),
-            page=make("/access/custom_pages", page),
-            tag=make("/access/tags", {"name": word}, "name"),
-            list=make("/gateway/lists", {"name": word, "type": "EMAIL"}),
-            ips=make("/gateway/lists", {"name": word, "type": "IP"}),
-            app=make("/access/apps", {"type": "self_hosted", "name": word, "domain": host()}),
-            server=make(
-                "/access/ai-controls/mcp/servers", {**upstream, "auth_type": "unauthenticated"}
-            ),
-            policy=make("/access/policies", {**simple, "decision": "allow"}),
-        )
+    return make_one_of_each(server)
 
 
 def members(model: type[BaseModel]) -> set[str]:

@@ -10,8 +10,10 @@ from lychgate.admin.kinds.saas import as_sent, new_client_secret, without_secret
 from lychgate.admin.refusals import conflict, invalid, unknown_application
 from lychgate.admin.resource import Body, Prepared, Resource, Wish, name_is, times
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import APPLICATIONS as APPLICATIONS_SHOWN
+from lychgate.admin.shapes.shown import Asks
 from lychgate.api import audience_of, parse_body
-from lychgate.api.applications import ApplicationBody, ReachableBody
+from lychgate.api.applications import BY_TYPE, ApplicationBody, ReachableBody
 from lychgate.api.base import wire
 from lychgate.api.saas import to_keep
 from lychgate.store.base import Catalogue, Delete, Edit, Kind, Object, Put
@@ -197,6 +199,9 @@ APPLICATIONS = Resource(
     kind=Kind.APPLICATION,
     path="/access/apps",
     area=Area.APPS,
+    word="applications",
+    takes=tuple(BY_TYPE.values()),
+    gives=APPLICATIONS_SHOWN,
     zones=True,
     render=show_applications,
     prepare=prepare_application,
@@ -208,10 +213,9 @@ APPLICATIONS = Resource(
         "aud": lambda stored, text: bool(stored.body.get("aud") == text),
         "search": _searched,
     },
+    exact={
+        "name": name_is,
+        "domain": lambda stored, text: text in _domains(stored),
+    },
+    asks=(Asks("exact", bool, "`name` and `domain` are whole ones."),),
 )
-
-EXACT_APPLICATIONS = {
-    "name": name_is,
-    "domain": lambda stored, text: text in _domains(stored),
-}
-"""What the filters mean with `exact=true`."""

@@ -5,13 +5,17 @@ from typing import Any
 
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, shown_time
+from lychgate.admin.handler import handler
 from lychgate.admin.refusals import conflict, invalid
 from lychgate.admin.resource import Body, Prepared, Resource, Wish, each, times
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import CERTIFICATE
+from lychgate.admin.shapes.shown import Takes, every
 from lychgate.admin.validating import validated
 from lychgate.api import parse_body
 from lychgate.api.base import wire
-from lychgate.api.kept import CertificateSettingsBody
+from lychgate.api.certificates import CertificateBody
+from lychgate.api.kept import CertificateSettingsBody, HostSettingsBody
 from lychgate.core.certificates import describe
 from lychgate.store.base import Catalogue, Delete, Edit, Kind, Object, Put
 
@@ -50,6 +54,10 @@ CERTIFICATES = Resource(
     kind=Kind.CERTIFICATE,
     path="/access/certificates",
     area=Area.CERTIFICATES,
+    word="certificates",
+    takes=(CertificateBody,),
+    gives=(CERTIFICATE,),
+    needs=("associated_hostnames",),
     zones=True,
     render=each(_show),
     prepare=_prepare,
@@ -57,14 +65,16 @@ CERTIFICATES = Resource(
 )
 
 
+@handler("list_certificate_settings", every(HostSettingsBody))
 def get_settings(_call: Call, office: Office) -> Answer:
-    """GET …/certificates/settings: one entry for each host that has any."""
+    """List how client certificates are treated, host by host."""
     stored = office.store.object(Kind.SETTINGS, _SETTINGS_ID)
     return done([] if stored is None else stored.body["settings"])
 
 
+@handler("put_certificate_settings", every(HostSettingsBody), Takes((CertificateSettingsBody,)))
 def put_settings(call: Call, office: Office) -> Answer:
-    """PUT …/certificates/settings: the hosts that are named; the others keep theirs."""
+    """Change how client certificates are treated on the hosts that are named."""
     sent = wire(validated(CertificateSettingsBody, call.members))["settings"]
 
     def plan(catalogue: Catalogue) -> Sequence[Edit]:

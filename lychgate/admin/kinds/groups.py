@@ -17,6 +17,8 @@ from lychgate.admin.resource import (
     times,
 )
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import GROUP, LIST, Nothing
+from lychgate.api.groups import GroupBody, ListBody
 from lychgate.store.base import Kind, Object
 
 
@@ -28,6 +30,9 @@ GROUPS = Resource(
     kind=Kind.GROUP,
     path="/access/groups",
     area=Area.ORGANIZATION,
+    word="groups",
+    takes=(GroupBody,),
+    gives=(GROUP,),
     zones=True,
     render=each(_show_group),
     filters={"name": name_is, "search": name_or_id_has},
@@ -62,6 +67,11 @@ LISTS = Resource(
     kind=Kind.LIST,
     path="/gateway/lists",
     area=Area.LISTS,
+    word="lists",
+    takes=(ListBody,),
+    gives=(LIST,),
+    gives_deleted=(Nothing,),
+    needs=("name",),
     render=each(_show_list),
     prepare=_prepare_list,
     deleted=lambda _stored: {},

@@ -8,9 +8,10 @@ from lychgate.admin.calls import Office
 from lychgate.admin.refusals import conflict, invalid
 from lychgate.admin.resource import Body, Prepared, Resource, Wish
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import PROVIDERS
 from lychgate.api import parse_body
 from lychgate.api.base import wire
-from lychgate.api.identity_providers import ProviderBody, takes_secret
+from lychgate.api.identity_providers import BY_TYPE, ProviderBody, takes_secret
 from lychgate.core.urls import CALLBACK
 from lychgate.store.base import Kind, Object, Put
 
@@ -86,6 +87,9 @@ IDENTITY_PROVIDERS = Resource(
     kind=Kind.IDP,
     path="/access/identity_providers",
     area=Area.ORGANIZATION,
+    word="identity_providers",
+    takes=tuple(dict.fromkeys(BY_TYPE.values())),
+    gives=PROVIDERS,
     zones=True,
     render=_show,
     prepare=_prepare,

@@ -6,8 +6,10 @@ from typing import Any
 from lychgate.admin.refusals import conflict
 from lychgate.admin.resource import Body, Prepared, Resource, Wish, each, plain, times
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import CUSTOM_PAGE, TAG, WHOLE_PAGE, DeletedTag
 from lychgate.api import parse_body
 from lychgate.api.base import wire
+from lychgate.api.kept import CustomPageBody, TagBody
 from lychgate.store.base import Delete, Kind, Object, Put
 
 
@@ -44,6 +46,10 @@ TAGS = Resource(
     kind=Kind.TAG,
     path="/access/tags",
     area=Area.APPS,
+    word="tags",
+    takes=(TagBody,),
+    gives=(TAG,),
+    gives_deleted=(DeletedTag,),
     render=each(_show_tag),
     prepare=_prepare_tag,
     deleted=_name,
@@ -64,6 +70,10 @@ CUSTOM_PAGES = Resource(
     kind=Kind.CUSTOM_PAGE,
     path="/access/custom_pages",
     area=Area.CUSTOM_PAGES,
+    word="custom_pages",
+    takes=(CustomPageBody,),
+    gives=(CUSTOM_PAGE,),
+    gives_detail=(WHOLE_PAGE,),
     render=each(_show_page),
     detail=each(_show_whole_page),
     prepare=plain,

@@ -6,6 +6,7 @@ from typing import Any
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.generic import existing
+from lychgate.admin.handler import handler
 from lychgate.admin.refusals import invalid
 from lychgate.admin.resource import (
     Body,
@@ -17,8 +18,11 @@ from lychgate.admin.resource import (
     name_or_id_has,
 )
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import MCP_PORTAL, MCP_SERVER, Synced
+from lychgate.admin.shapes.shown import one
 from lychgate.api import parse_body
 from lychgate.api.base import wire
+from lychgate.api.mcp import McpPortalBody, McpServerBody
 from lychgate.store.base import Kind, Object, Put
 
 _SECRETS = ("auth_credentials", "client_secret")
@@ -82,6 +86,11 @@ SERVERS = Resource(
     kind=Kind.MCP_SERVER,
     path="/access/ai-controls/mcp/servers",
     area=Area.MCP,
+    word="mcp_servers",
+    takes=(McpServerBody,),
+    gives=(MCP_SERVER,),
+    gives_deleted=(MCP_SERVER,),
+    needs=(),
     render=each(show_server),
     prepare=_prepare_server,
     update=Update.PARTIAL,
@@ -91,8 +100,9 @@ SERVERS = Resource(
 )
 
 
+@handler("sync_mcp_server", one(Synced))
 def sync(call: Call, office: Office) -> Answer:
-    """POST …/sync: says that nothing is read."""
+    """Ask an MCP server what it offers, which this version does not do."""
     existing(SERVERS, call.id, office.store)
     return done(_NOT_READ)
 
@@ -165,6 +175,11 @@ PORTALS = Resource(
     kind=Kind.MCP_PORTAL,
     path="/access/ai-controls/mcp/portals",
     area=Area.MCP,
+    word="mcp_portals",
+    takes=(McpPortalBody,),
+    gives=(MCP_PORTAL,),
+    gives_deleted=(MCP_PORTAL,),
+    needs=(),
     render=_show_portals,
     prepare=_prepare_portal,
     update=Update.PARTIAL,

@@ -14,8 +14,10 @@ from lychgate.admin.resource import (
     times,
 )
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.objects import POLICY
 from lychgate.api import parse_body
 from lychgate.api.base import wire
+from lychgate.api.policies import PolicyBody
 from lychgate.store.base import Kind, Object, Put
 
 
@@ -59,6 +61,9 @@ POLICIES = Resource(
     kind=Kind.POLICY,
     path="/access/policies",
     area=Area.APPS,
+    word="policies",
+    takes=(PolicyBody,),
+    gives=(POLICY,),
     render=_show,
     prepare=_prepare,
     filters={"name": name_is, "search": name_or_id_has},

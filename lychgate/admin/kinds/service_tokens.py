@@ -7,6 +7,7 @@ from lychgate import service_tokens as life
 from lychgate.admin.answers import Answer, done
 from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.generic import existing
+from lychgate.admin.handler import handler
 from lychgate.admin.refusals import invalid
 from lychgate.admin.resource import (
     Body,
@@ -19,8 +20,12 @@ from lychgate.admin.resource import (
     times,
 )
 from lychgate.admin.scopes import Area
+from lychgate.admin.shapes.acts import RotationBody
+from lychgate.admin.shapes.objects import FRESH_TOKEN, SERVICE_TOKEN
+from lychgate.admin.shapes.shown import Takes, one
 from lychgate.api import parse_body
 from lychgate.api.base import parse_time, wire
+from lychgate.api.service_tokens import ServiceTokenBody
 from lychgate.core.model import TokenId
 from lychgate.store.base import Catalogue, Edit, Kind, Object, Put
 
@@ -102,6 +107,12 @@ SERVICE_TOKENS = Resource(
     kind=Kind.SERVICE_TOKEN,
     path="/access/service_tokens",
     area=Area.SERVICE_TOKENS,
+    word="service_tokens",
+    takes=(ServiceTokenBody,),
+    gives=(SERVICE_TOKEN,),
+    gives_fresh=(FRESH_TOKEN,),
+    gives_deleted=(SERVICE_TOKEN,),
+    needs=(),
     zones=True,
     render=_show,
     prepare=_prepare,
@@ -111,8 +122,9 @@ SERVICE_TOKENS = Resource(
 )
 
 
+@handler("rotate_service_token", one(FRESH_TOKEN), Takes((RotationBody,), optional=True))
 def rotate(call: Call, office: Office) -> Answer:
-    """POST …/rotate: a new secret; the old one dies now, or when the body says."""
+    """Make a new secret; the old one dies now, or when the body says."""
     sent = call.body if isinstance(call.body, Mapping) else {}
     ends = _previous_end(sent.get(_PREVIOUS))
     secret: list[str] = []
@@ -126,8 +138,9 @@ def rotate(call: Call, office: Office) -> Answer:
     return done({**answer, "client_secret": secret[0]})
 
 
+@handler("refresh_service_token", one(SERVICE_TOKEN))
 def refresh(call: Call, office: Office) -> Answer:
-    """POST …/refresh: the lifetime begins again."""
+    """Begin the lifetime of a service token again."""
     return done(_change(call, office, lambda stored: life.refresh(stored.body, office.clock())))
 
 
