@@ -1,6 +1,5 @@
 """A provider's discovery document (OpenID Connect Discovery 1.0): read, kept, kept when down."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Any
 from lychgate.idp import answers
 from lychgate.idp.base import Failure, LoginFailed
 from lychgate.idp.client import Endpoints, origin
+from lychgate.idp.shared import Shared
 from lychgate.outbound import Outbound, Reply
 
 FRESH = timedelta(hours=1)
@@ -36,20 +36,19 @@ class Discovery:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = threading.Lock()
+        self._asking: Shared[Metadata | LoginFailed] = Shared()
         self._kept: dict[str, tuple[datetime, Metadata]] = {}
 
     def load(self, url: str, http: Outbound, now: datetime) -> Metadata | LoginFailed:
         """The document, from memory while it is fresh and whenever the provider is down."""
-        with self._lock:
-            kept = self._kept.get(url)
-            if kept is not None and now - kept[0] < FRESH:
-                return kept[1]
-            found = self._fetch(url, http)
-            if isinstance(found, LoginFailed):
-                return kept[1] if kept is not None else found
-            self._kept = {url: (now, found)}
-            return found
+        kept = self._kept.get(url)
+        if kept is not None and (now - kept[0] < FRESH or self._asking.busy):
+            return kept[1]
+        found = self._asking.ask(url, lambda: self._fetch(url, http))
+        if isinstance(found, LoginFailed):
+            return kept[1] if kept is not None else found
+        self._kept = {url: (now, found)}
+        return found
 
     def _fetch(self, url: str, http: Outbound) -> Metadata | LoginFailed:
         reply = answers.get(http, url)

@@ -11,6 +11,7 @@ import httpx
 
 from lychgate.core.request import Address
 from lychgate.outbound.guard import Allow, is_loopback, is_public
+from lychgate.outbound.patience import Patience
 from lychgate.outbound.pinned import PinnedBackend, RefusedAddress, Resolve, resolve
 
 KIB = 1024
@@ -79,6 +80,7 @@ class Outbound:
         self._allow = Allow.parse(allow)
         self._tls = tls or _system_tls()
         self._resolve = resolve
+        self._patience = Patience()
 
     def send(self, call: Call) -> Reply | NoAnswer:
         """Make one call. It never raises for what the other side does."""
@@ -89,6 +91,15 @@ class Outbound:
         problem = self._judge_url(url, call.trust)
         if problem:
             return NoAnswer(Why.REFUSED, problem)
+        place = (call.trust.value, url.scheme, url.host, _port(url))
+        if not self._patience.admits(place):
+            return NoAnswer(Why.TIMEOUT, f"`{url.host}` hangs, and is asked again in a moment")
+        answer = self._answer(url, call)
+        timed_out = isinstance(answer, NoAnswer) and answer.why is Why.TIMEOUT
+        self._patience.note(place, timed_out=timed_out)
+        return answer
+
+    def _answer(self, url: httpx.URL, call: Call) -> Reply | NoAnswer:
         try:
             return self._exchange(url, call)
         except RefusedAddress as error:

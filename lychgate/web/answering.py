@@ -118,6 +118,14 @@ class Desk:
         """The answer to a request whose body could not be read."""
         return self._error_page(incoming, self._request_id(incoming), status, "", "bad_body")
 
+    def too_busy(self, incoming: Incoming) -> Reply:
+        """The answer to a request for which no thread became free."""
+        id = self._request_id(incoming)
+        log.error("too many requests wait for an answer", extra={"event": {"request_id": id}})
+        self.services.metrics.answered("none", 503, 0.0)
+        reply = self._error_page(incoming, id, 503, "", "too_busy")
+        return reply.with_headers(("retry-after", _RETRY_AFTER[503]))
+
     def _place(self, incoming: Incoming) -> tuple[Where, str]:
         host = canonical_host(incoming.one("host"))
         if host in self._ours:

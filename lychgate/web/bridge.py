@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -25,6 +25,8 @@ BODY_SECONDS = 30.0
 QUICK_THREADS = 24
 SLOW_THREADS = 24
 """Threads for endpoints that wait for an identity provider, so that they never hold up the rest."""
+WAIT_SECONDS = 10.0
+"""How long a request waits for a thread; longer, and nobody would be there to read the answer."""
 PATIENCE_SECONDS = 40.0
 """How long a request is held that came before there was something to answer."""
 LOOK_SECONDS = 0.5
@@ -43,12 +45,16 @@ class _Unreadable:
 class Bridge:
     """The ASGI application in front of the synchronous handlers."""
 
-    def __init__(self, desk: Desk, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, desk: Desk, patience: float = PATIENCE_SECONDS, wait: float = WAIT_SECONDS
+    ) -> None:
         self._desk = desk
         self._patience = patience
+        self._wait = wait
         self._held: Counter[str] = Counter()
         self._quick = CapacityLimiter(QUICK_THREADS)
         self._slow = CapacityLimiter(SLOW_THREADS)
+        self._all = CapacityLimiter(QUICK_THREADS + SLOW_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; the lifespan protocol is acknowledged, nothing else exists."""
@@ -67,8 +73,19 @@ class Bridge:
             return Response(status_code=404)  # nobody reads it any more
         else:
             threads = self._slow if self._desk.is_slow(incoming) else self._quick
-            reply = await to_thread.run_sync(self._desk.answer, incoming, limiter=threads)
+            reply = await self._answer(incoming, threads)
         return self._rendered(request, reply)
+
+    async def _answer(self, incoming: Incoming, threads: CapacityLimiter) -> Reply:
+        borrower = object()
+        with move_on_after(self._wait) as waiting:
+            await threads.acquire_on_behalf_of(borrower)
+        if waiting.cancelled_caught:
+            return self._desk.too_busy(incoming)
+        try:
+            return await to_thread.run_sync(self._desk.answer, incoming, limiter=self._all)
+        finally:
+            threads.release_on_behalf_of(borrower)
 
     async def _there(self, request: Request, incoming: Incoming) -> bool:
         """Hold a request until there is something to answer; False when its client has gone."""

@@ -8,8 +8,9 @@ from lychgate.web.services import Services
 
 
 def html(services: Services, page: AnyPage, *cookies: SetCookie) -> Reply:
-    """The page as the organisation dresses it."""
-    look = Look.of(services.current().organization)
+    """The page as the organisation dresses it, or plain while nothing is known of that."""
+    snapshot = services.feed.current()
+    look = Look.of(snapshot.organization) if snapshot else None
     return page_reply(html_answer(page, look), *cookies)
 
 

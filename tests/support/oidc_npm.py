@@ -26,10 +26,12 @@ def oidc_provider(
     callback: str = CALLBACK,
     port: int = 0,
     groups: Mapping[str, Sequence[str]] | None = None,
+    generation: int = 0,
 ) -> Iterator[Running]:
     """Start one, and stop it afterwards; `layout` is `plain` or `authentik`.
 
-    `groups` says, by person, what differs from the groups people have.
+    `groups` says, by person, what differs from the groups people have; each `generation` signs with
+    a key of its own.
     """
     settings = {
         "layout": layout,
@@ -40,7 +42,10 @@ def oidc_provider(
         "groups": dict(groups or {}),
         # It form-decodes Basic credentials as RFC 6749 2.3.1 has it; canaille does not.
         "client_secret": ODD_SECRET,
-        "keys": [_key("RS256"), *([_key(algorithm)] if algorithm != "RS256" else [])],
+        "keys": [
+            _key("RS256", generation),
+            *([_key(algorithm, generation)] if algorithm != "RS256" else []),
+        ],
     }
     with running(["node", "server.mjs"], installed(HOME), settings, _enter, callback) as provider:
         yield provider
@@ -51,7 +56,7 @@ def _enter(url: str, callback: str, person: str) -> dict[str, str]:
 
 
 @cache
-def _key(algorithm: str) -> dict[str, Any]:
+def _key(algorithm: str, generation: int) -> dict[str, Any]:
     kinds: dict[str, tuple[str, str | int]] = {
         "RS": ("RSA", 2048),
         "PS": ("RSA", 2048),
@@ -63,4 +68,4 @@ def _key(algorithm: str) -> dict[str, Any]:
     kind, size = next(value for name, value in kinds.items() if algorithm.startswith(name))
     key = jwk.JWKRegistry.generate_key(kind, size)
     members = dict(key.as_dict(private=True))
-    return {**members, "kid": f"key-{algorithm}", "use": "sig", "alg": algorithm}
+    return {**members, "kid": f"key-{algorithm}-{generation}", "use": "sig", "alg": algorithm}

@@ -27,6 +27,7 @@ class Running:
     enter: LogIn
     client_id: str = CLIENT_ID
     client_secret: str = field(default=CLIENT_SECRET, repr=False)
+    process: "subprocess.Popen[str] | None" = None
 
     def config(self, *names: str) -> dict[str, Any]:
         """The identity provider's `config` with these of its URLs and no other."""
@@ -55,7 +56,8 @@ def running(
     with process:
         try:
             urls = _first_line(process, whole)
-            yield Running(urls, callback, enter, client_secret=whole["client_secret"])
+            secret = whole["client_secret"]
+            yield Running(urls, callback, enter, client_secret=secret, process=process)
         finally:
             process.kill()
 

@@ -1,13 +1,24 @@
 """Requests as they arrive: limits, methods, addresses, and errors that never show a traceback."""
 
+import asyncio
+import threading
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from lychgate.store.base import AuditFilter
+from lychgate.web.answering import Desk
+from lychgate.web.app import ROUTES
+from lychgate.web.bridge import QUICK_THREADS, Bridge
+from lychgate.web.reply import Reply
+from lychgate.web.request import WebRequest
+from lychgate.web.routing import TEAM as TEAM_HOST
+from lychgate.web.routing import Endpoint, Table
+from lychgate.web.services import Services
 from tests.web.installation import TEAM, Browser, Installation, forms
 
 WIKI = "https://wiki.example.com"
@@ -160,6 +171,31 @@ def test_X01_without_the_store_logins_are_unavailable_and_never_loop(
     assert answer.status_code == 503
     assert "set-cookie" not in answer.headers
     assert browser.get(f"{TEAM}/cdn-cgi/access/certs").status_code == 200
+
+
+def test_x01_nobody_waits_for_long_behind_others_who_wait(shared: Installation) -> None:
+    """Every thread hangs in something outside; who comes then is told so, and when to come back."""
+    over = threading.Event()
+
+    def hang(_request: WebRequest, _services: Services) -> Reply:
+        over.wait(30)
+        return Reply(200)
+
+    table = Table([Endpoint(TEAM_HOST, "GET", "/hang", hang), *ROUTES])
+    transport = httpx.ASGITransport(Bridge(Desk(table, shared.services), wait=0.3))
+
+    async def everybody() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=transport, base_url=TEAM) as client:
+            stuck = [asyncio.create_task(client.get("/hang")) for _ in range(QUICK_THREADS)]
+            await asyncio.sleep(0.1)
+            late = await client.get("/hang", headers={"accept": "text/html"})
+            over.set()
+            return [late, *await asyncio.gather(*stuck), await client.get("/hang")]
+
+    late, *others = asyncio.run(everybody())
+    assert (late.status_code, late.headers["retry-after"]) == (503, "5")
+    assert "equest id" in late.text
+    assert {answer.status_code for answer in others} == {200}
 
 
 TEXT = st.text(max_size=60)

@@ -1,13 +1,18 @@
-"""Providers that are down, that answer rubbish, that change their mind, or that are taken away."""
+"""Providers that are down or stuck, that answer rubbish, change their keys, or are taken away."""
 
+import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import psutil
 import pytest
 
+from lychgate.web.bridge import SLOW_THREADS
 from tests.support.catalogue import wait_for
 from tests.support.envoy import free_port
 from tests.support.front import Log, Origin, Seen, http_answer
@@ -16,6 +21,7 @@ from tests.support.oidc_objects import application, claim, idp, policy
 from tests.support.oidc_running import Running
 from tests.support.oidc_visitor import Visitor
 from tests.support.standing import Standing, callback_url, standing
+from tests.support.together import run_together
 
 type Provider = Callable[..., AbstractContextManager[Running]]
 
@@ -221,6 +227,78 @@ def test_refresh_identity_reads_the_groups_anew(
         wait_for(lambda: visitor.open(site.app("/admin")).status_code == 403, 2)
         assert visitor.open(site.app("/second")).json()["origin"] == "origin"
         assert _groups(site, visitor) == []
+
+
+def test_a_provider_that_is_stuck_holds_up_nobody_else(
+    site: Standing, provider: Provider, rubbish: tuple[Rubbish, Origin]
+) -> None:
+    rubbish[0].says = RUBBISH["an error"][0]
+    with ExitStack() as stack:
+        running = stack.enter_context(provider())
+        with Visitor() as person:
+            assert person.log_in(site.app(), running, "alice").status_code == 200
+            inside = person.http.cookies
+        many = [stack.enter_context(Visitor()) for _ in range(SLOW_THREADS + 6)]
+        urls = [begun(site, visitor, "Work") for visitor in many]
+        other = stack.enter_context(Visitor())
+        elsewhere = begun(site, other, "Odd")
+        signalled(running, signal.SIGSTOP)
+        try:
+            took: list[float] = []
+
+            def come_back(visitor: Visitor, url: str) -> None:
+                started = time.monotonic()
+                page = visitor.open(url)
+                took.append(time.monotonic() - started)
+                assert page.status_code in (502, 503), page.text
+                assert "equest id" in page.text
+
+            run_together([partial(come_back, *one) for one in zip(many, urls, strict=True)])
+            assert max(took) < 15, took
+            started = time.monotonic()
+            failed(other.open(elsewhere), "cannot be used", "Odd")
+            failed(again(site, many[0]), "not answering", "Work")
+            assert time.monotonic() - started < 4, "one asks, and nobody else waits with them"
+            with httpx.Client(cookies=inside) as client:
+                assert client.get(site.app()).status_code == 200
+        finally:
+            signalled(running, signal.SIGCONT)
+        back = time.monotonic()
+        wait_for(lambda: enters(site, running), 20)
+        assert time.monotonic() - back < 10
+
+
+def signalled(running: Running, number: signal.Signals) -> None:
+    """Send a signal to a provider, and to what it runs in."""
+    assert running.process is not None
+    process = psutil.Process(running.process.pid)
+    for one in (process, *process.children(recursive=True)):
+        one.send_signal(number)
+
+
+def begun(site: Standing, visitor: Visitor, name: str) -> str:
+    """Somebody who was sent to a provider: where they come back to, with a code that is none."""
+    sent = visitor.start(visitor.open(site.app("/second")), name)
+    answer = {"code": "x", "state": state_of(sent)}
+    return str(httpx.URL(callback_url(site.port), params=answer))
+
+
+def again(site: Standing, visitor: Visitor) -> httpx.Response:
+    """One more try."""
+    return visitor.open(begun(site, visitor, "Work"))
+
+
+def enters(site: Standing, running: Running) -> bool:
+    """Whether somebody can log in."""
+    with Visitor() as person:
+        return person.log_in(site.app(), running, "alice").status_code == 200
+
+
+def test_keys_that_are_replaced(site: Standing, provider: Provider) -> None:
+    with provider(generation=1) as running:
+        wait_for(lambda: enters(site, running), 15)
+    with provider(generation=2) as running:
+        wait_for(lambda: enters(site, running), 15)
 
 
 def _refresh(site: Standing, running: Running, visitor: Visitor) -> None:
