@@ -13,6 +13,7 @@ from addon.gate_addon import LychgateAddon
 from addon.routes import Routes
 from addon.serving import CannotServe, Listener, Mode, serve
 from addon.shipped import BODY_SIZE_LIMIT
+from lychgate import tracing
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(options.config).settings
         set_up(settings.log)
+        tracing.set_up(settings.tracing, "lychgate addon")
         _quieten()
         _run(settings, _listener(options, settings), options.metrics)
     except LychgateError as error:

@@ -30,6 +30,7 @@ def _arguments() -> argparse.Namespace:
         help="authorities for origins with https",
     )
     parser.add_argument("--trusted-hops", type=int, default=0, help="proxies in front of Envoy")
+    parser.add_argument("--collector", help="HOST:PORT that takes traces (OTLP over gRPC)")
     parser.add_argument("--admin", help="HOST:PORT of the administration interface")
     return parser.parse_args()
 
@@ -50,6 +51,7 @@ def main() -> None:
             upstream_ca=options.upstream_ca,
             trusted_hops=options.trusted_hops,
             admin=options.admin,
+            collector=options.collector,
         )
         sys.stdout.write(render(layout))
     except InvalidConfiguration as error:

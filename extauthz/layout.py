@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from extauthz.collector import cluster, tracing
 from lychgate.core.model import Team
 from lychgate.core.urls import CERTS, canonical_host, companion_hosts, team_host
 from lychgate.errors import LychgateError
@@ -63,6 +64,10 @@ class Layout:
     trusted_hops: int = 0
     admin: str | None = None
     check: Check = Check.GRPC
+    collector: str | None = None
+    """Where traces go (OTLP over gRPC); none: Envoy makes none."""
+    sample: float = 0.01
+    """The share of requests that are traced, 0 to 1."""
 
 
 def layout_of(settings: Settings, listen: str, check: Check = Check.GRPC) -> Layout:
@@ -80,6 +85,7 @@ def layout_of(settings: Settings, listen: str, check: Check = Check.GRPC) -> Lay
         decision=asked[check],
         companion=settings.companion.listen,
         upstreams=settings.upstreams,
+        sample=settings.tracing.sample,
     )
 
 
@@ -103,6 +109,12 @@ def render(layout: Layout) -> str:
         "origins": _origins(layout),
         "admin": _admin(layout.admin),
     }
+    if layout.collector is not None:
+        endpoints = _endpoints("collector", (layout.collector,))
+        regions |= {
+            "tracing": _yaml(tracing(layout.sample)),
+            "collector": _yaml(cluster(endpoints)),
+        }
     if layout.check is Check.HTTP:
         regions |= {name: text for _, name, text in _REGION.findall(template("http-check.yaml"))}
     return _fill(template(), regions)

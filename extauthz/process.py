@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from extauthz.supervisor import Supervisor, when_orphaned, worker_command
+from lychgate import tracing
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
@@ -54,6 +55,7 @@ def main(kind: Kind) -> None:
     try:
         settings = load(options.config).settings
         set_up(settings.log)
+        tracing.set_up(settings.tracing, f"lychgate {kind.module}")
         _run(kind, settings, options)
     except LychgateError as error:
         hint = f" ({error.hint})" if error.hint else ""

@@ -12,6 +12,9 @@ from extauthz.translate import plain_refusal, to_request, to_response
 _LOGGER = logging.getLogger(__name__)
 CLIENT_IP = "x-lychgate-client-ip"
 """The gRPC metadata in which Envoy states the client's address."""
+TRACEPARENT = "traceparent"
+"""And the span that the check is a part of, if Envoy makes traces."""
+_BESIDE = (CLIENT_IP, TRACEPARENT)
 
 
 class Call(Protocol):
@@ -31,7 +34,8 @@ class AuthorizationService:
     def Check(self, request: CheckRequest, context: Call) -> CheckResponse:
         """Decide one request."""
         try:
-            asked = to_request(request, _client_ip(context))
+            told = _told(context)
+            asked = to_request(request, told.get(CLIENT_IP), told.get(TRACEPARENT, ""))
             return to_response(self._judge.check(asked), asked)
         except Untranslatable as error:
             _LOGGER.error("a check was refused: %s", error.message, extra={"event": hint_of(error)})
@@ -42,6 +46,12 @@ class AuthorizationService:
             return plain_refusal(503)
 
 
-def _client_ip(context: Call) -> str | None:
-    values = [value for name, value in context.invocation_metadata() if name == CLIENT_IP]
-    return str(values[0]) if len(values) == 1 else None
+def _told(context: Call) -> dict[str, str]:
+    """What Envoy itself says beside the message; what it says twice counts as not said."""
+    told: dict[str, str] = {}
+    twice: set[str] = set()
+    for name, value in context.invocation_metadata():
+        if name in _BESIDE:
+            twice.update({name} & told.keys())
+            told[name] = str(value)
+    return {name: value for name, value in told.items() if name not in twice}

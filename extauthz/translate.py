@@ -25,11 +25,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-def to_request(check: CheckRequest, client_ip: str | None) -> Request:
+def to_request(check: CheckRequest, client_ip: str | None, traceparent: str = "") -> Request:
     """The request as Envoy received and normalised it.
 
     `client_ip` comes beside the message: the address in `attributes.source` is the peer's, which
-    is a load balancer where one stands in front.
+    is a load balancer where one stands in front. So does `traceparent`, of Envoy's own span: the
+    header of that name is the client's.
     """
     headers = _headers(check)
     path, query = split_target(_pseudo(headers, ":path"))
@@ -47,6 +48,7 @@ def to_request(check: CheckRequest, client_ip: str | None) -> Request:
         headers=headers,
         client_ip=address(client_ip) if client_ip else None,
         certificate=_certificate(check.attributes.source.certificate),
+        traceparent=traceparent,
     )
 
 

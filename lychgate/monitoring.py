@@ -19,6 +19,7 @@ from prometheus_client import (
 from lychgate import __version__
 from lychgate.errors import LychgateError
 from lychgate.logs import DROPPED
+from lychgate.tracing.base import SPANS
 
 
 class CannotServeMetrics(LychgateError):
@@ -36,6 +37,7 @@ def new_registry() -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     registry.register(DROPPED)
+    registry.register(SPANS)
     build = Info("lychgate_build", "The version that runs", registry=registry)
     build.info({"version": __version__})
     return registry

@@ -9,7 +9,7 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry
 
-from lychgate import vitals
+from lychgate import tracing, vitals
 from lychgate.api import to_model
 from lychgate.audit import AccessLog, AuditTrail
 from lychgate.clock import clock
@@ -129,6 +129,7 @@ def open_runtime(settings: Settings) -> Runtime:
         access_log.observe(event)
         trail.observe(event)
         uses.observe(event)
+        tracing.decided(event)
 
     gate = Gate(
         view=lambda: _view(feed),

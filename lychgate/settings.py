@@ -125,6 +125,16 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Traces (OpenTelemetry)."""
+
+    endpoint: str = ""
+    """The URL of a collector that takes OTLP over HTTP; empty: no traces."""
+    sample: float = 0.01
+    """Share of requests that are traced where no proxy has decided, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much one visitor may ask for."""
 
@@ -181,6 +191,7 @@ class Settings:
     """Hosts (`NAME`, `NAME:PORT`, address or network) that the outbound guard lets through."""
     log: Log = Log()
     metrics: Metrics = Metrics()
+    tracing: Tracing = Tracing()
     audit_retention: timedelta = timedelta(days=90)
     """How long a row of the audit log is kept."""
     audit_bypass: bool = False

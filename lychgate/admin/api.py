@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from lychgate import tracing
 from lychgate.admin.answers import Answer, done, refusal
 from lychgate.admin.calls import Call, Office, shown_time
 from lychgate.admin.credentials import authenticate
@@ -69,10 +70,13 @@ class Api:
 
     def answer(self, incoming: Incoming) -> Answer:
         """The answer to a call; nothing is raised."""
-        started = time.perf_counter()
-        answer = self._answered(incoming)
-        method, endpoint = _named(incoming)
-        self._count(method, endpoint, answer.status, time.perf_counter() - started)
+        with tracing.entered(_traceparent(incoming)) as note:
+            started = time.perf_counter()
+            answer = self._answered(incoming)
+            method, endpoint = _named(incoming)
+            self._count(method, endpoint, answer.status, time.perf_counter() - started)
+            status, request_id = answer.status, incoming.request_id
+            note(f"admin {method} {endpoint}", status=status, request_id=request_id)
         return answer
 
     def _answered(self, incoming: Incoming) -> Answer:
@@ -129,6 +133,11 @@ class Api:
 
 def _expiry(token: ApiToken) -> dict[str, str]:
     return {} if token.expires_at is None else {"expires_on": shown_time(token.expires_at)}
+
+
+def _traceparent(incoming: Incoming) -> str:
+    values = incoming.headers.get("traceparent", ())
+    return values[0] if len(values) == 1 else ""
 
 
 def _named(incoming: Incoming) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from lychgate.settings import (
     Mail,
     Metrics,
     Settings,
+    Tracing,
     Upstream,
 )
 
@@ -79,6 +80,13 @@ def _smtp(text: str) -> str:
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise ValueError("must be `smtp://HOST:PORT` or `smtps://HOST:PORT`")
     return text
+
+
+def _collector(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("must be `http://HOST:PORT` or `https://HOST:PORT`, and perhaps a path")
+    return text if parts.path.strip("/") else f"{text.rstrip('/')}/v1/traces"
 
 
 def _quiet(check: Callable[[str], str], message: str) -> Callable[[str], str]:
@@ -188,6 +196,13 @@ class MetricsBody(Wire):
     by_application: Flag = False
 
 
+class TracingBody(Wire):
+    """Traces."""
+
+    endpoint: Annotated[str, AfterValidator(_quiet(_collector, "is not a URL"))] | None = None
+    sample: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
 class LimitsBody(Wire):
     """Limits for visitors."""
 
@@ -226,6 +241,7 @@ class FileBody(Wire):
     outbound_allow: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
     log: LogBody = LogBody()
     metrics: MetricsBody = MetricsBody()
+    tracing: TracingBody = TracingBody()
     audit_retention: Duration = "2160h"
     audit_bypass: Flag = False
     upstreams: Annotated[list[UpstreamBody], Field(max_length=10_000)] = Field(default_factory=list)
@@ -253,6 +269,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         outbound_allow=tuple(body.outbound_allow),
         log=Log(body.log.format, body.log.level, body.log.allow, body.log.bypass),
         metrics=Metrics(body.metrics.by_application),
+        tracing=Tracing(body.tracing.endpoint or "", body.tracing.sample),
         audit_retention=duration(body.audit_retention),
         audit_bypass=body.audit_bypass,
         upstreams=tuple(Upstream(one.host, one.to, one.path) for one in body.upstreams),

@@ -38,6 +38,8 @@ class AccessEvent:
     """Serial number of the client certificate, whether or not it was valid."""
     seconds: float = 0.0
     """How long it took to decide and to make the answer."""
+    traceparent: str = ""
+    """The span it belongs to, as the proxy names it (W3C Trace Context); empty: none."""
 
     @property
     def plain_allow(self) -> bool:
@@ -81,7 +83,14 @@ def access_event(
         status=status,
         certificate=request.certificate.serial if request.certificate else "",
         seconds=seconds,
+        traceparent=_traceparent(request),
     )
+
+
+def _traceparent(request: Request) -> str:
+    if request.traceparent is not None:
+        return request.traceparent
+    return request.header("traceparent") or ""
 
 
 def _outcome(decision: Decision) -> tuple[str, int]:

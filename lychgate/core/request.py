@@ -42,6 +42,8 @@ class Request:
     certificate: ClientCertificate | None = None
     country: str | None = None
     """ISO 3166 two-letter code; None: not known."""
+    traceparent: str | None = None
+    """The span that the proxy says this belongs to; None: whatever the header says."""
 
     def header(self, name: str) -> str | None:
         """The value of a header; None when it is absent or repeated."""

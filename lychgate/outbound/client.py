@@ -9,6 +9,7 @@ from enum import StrEnum
 import httpcore
 import httpx
 
+from lychgate import tracing
 from lychgate.core.request import Address
 from lychgate.outbound.guard import Allow, is_loopback, is_public
 from lychgate.outbound.patience import Patience
@@ -84,6 +85,16 @@ class Outbound:
 
     def send(self, call: Call) -> Reply | NoAnswer:
         """Make one call. It never raises for what the other side does."""
+        with tracing.inside("outbound call") as note:
+            reply = self._sent(call)
+            match reply:
+                case Reply():
+                    note(status=reply.status)
+                case NoAnswer():
+                    note(failure=reply.why.value)
+        return reply
+
+    def _sent(self, call: Call) -> Reply | NoAnswer:
         try:
             url = httpx.URL(call.url)
         except (httpx.InvalidURL, TypeError, ValueError):

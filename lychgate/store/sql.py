@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
+from lychgate import tracing
 from lychgate.core.keys import Keyring
 from lychgate.store import tables
 from lychgate.store.apitokens import SqlApiTokens
@@ -247,7 +248,9 @@ class SqlStore[S]:
 
     def change(self, actor: Actor, plan: Plan) -> int:
         """Plan, compile, write and audit in one transaction; the revision afterwards."""
-        revision = change(self._database, self._master, self.mirror, actor, plan)
+        with tracing.inside("store change") as note:
+            revision = change(self._database, self._master, self.mirror, actor, plan)
+            note(revision=revision, actor_kind=actor.kind)
         self._bell.ring()
         return revision
 

@@ -9,6 +9,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from lychgate import tracing
 from lychgate.clock import clock
 from lychgate.config import load
 from lychgate.errors import LychgateError
@@ -37,6 +38,7 @@ def main() -> None:
     try:
         settings = load(parser.parse_args().config).settings
         set_up(settings.log)
+        tracing.set_up(settings.tracing, "lychgate companion")
         mailer = open_mailer(settings.mail)
         with open_runtime(settings) as runtime:
             metrics = Metrics(runtime.registry)

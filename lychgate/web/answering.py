@@ -9,6 +9,7 @@ from functools import partial
 from ipaddress import ip_network
 from urllib.parse import unquote
 
+from lychgate import tracing
 from lychgate.core.certificates import judged, read_certificate
 from lychgate.core.request import Address, ClientCertificate, address
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER, canonical_host, team_host
@@ -16,6 +17,7 @@ from lychgate.errors import LychgateError
 from lychgate.oauth.errors import OAuthError
 from lychgate.pages import ErrorPage, InvalidSessionPage, problem_answer
 from lychgate.store.base import StoreFull, StoreUnavailable
+from lychgate.tracing.base import Note
 from lychgate.web.errors import (
     BadRequest,
     InvalidSession,
@@ -93,6 +95,10 @@ class Desk:
 
     def answer(self, incoming: Incoming) -> Reply:
         """The answer; it never raises."""
+        with tracing.entered(incoming.one("traceparent")) as note:
+            return self._answered(incoming, note)
+
+    def _answered(self, incoming: Incoming, note: Note) -> Reply:
         started = time.perf_counter()
         id = self._request_id(incoming)
         endpoint = "none"
@@ -112,6 +118,7 @@ class Desk:
             log.exception("a handler failed", extra={"event": {"request_id": id}})
             reply = self._error_page(incoming, id, 500, "", "internal_error")
         self.services.metrics.answered(endpoint, reply.status, time.perf_counter() - started)
+        note(endpoint, status=reply.status, request_id=id)
         return reply
 
     def refuse(self, incoming: Incoming, status: int) -> Reply:
