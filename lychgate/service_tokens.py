@@ -4,7 +4,6 @@ Everything here takes a wire body and gives the next one. A secret exists in `Is
 shown once; the body keeps its SHA-256, which is enough because the secret has full entropy.
 """
 
-import hashlib
 import string
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 from lychgate.api import FOREVER
 from lychgate.api.base import parse_time
+from lychgate.api.service_tokens import hash_secret
 from lychgate.core.durations import parse_duration
 from lychgate.errors import LychgateError
 from lychgate.store.base import Delete, Edit, Kind, Object, Put, Source
@@ -66,11 +66,6 @@ def new_secret(random: Random) -> str:
         letters.append(_ALPHABET[index])
     text = _PREFIX + "".join(letters)
     return f"{text}{zlib.crc32(text.encode()):08x}"
-
-
-def hash_secret(secret: str) -> str:
-    """What is kept of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def expiry(duration: str | None, now: datetime) -> datetime:

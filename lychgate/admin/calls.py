@@ -117,9 +117,12 @@ class Office:
         return current
 
     def change(self, call: Call, plan: Plan) -> None:
-        """Carry out a change; what the store refuses becomes an answer of the API."""
+        """Carry out a change; what the store refuses becomes an answer of the API.
+
+        Whatever the plan is, it touches nothing of the configuration file.
+        """
         try:
-            self.store.change(call.actor, plan)
+            self.store.change(call.actor, _sparing_the_file(plan))
         except InvalidConfiguration as error:
             raise does_not_compile(error.problems) from None
         except Conflict as error:
@@ -151,6 +154,18 @@ class Office:
             details=details or {},
         )
         self.store.audit.write([event])
+
+
+def _sparing_the_file(plan: Plan) -> Plan:
+    def checked(catalogue: Catalogue) -> Sequence[Edit]:
+        edits = plan(catalogue)
+        for edit in edits:
+            stored = catalogue.object(edit.kind, edit.id)
+            if stored is not None:
+                editable(stored)
+        return edits
+
+    return checked
 
 
 def editable(stored: Object) -> Object:

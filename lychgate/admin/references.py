@@ -34,31 +34,6 @@ def references(kind: Kind, body: Mapping[str, Any]) -> Iterator[Reference]:
     """Everything a stored body names."""
     for mention in mentions(kind, body):
         yield Reference(Kind(mention.kind), mention.text, str(mention.path[0]))
-    match kind:
-        case Kind.APPLICATION:
-            yield from _of_application(body)
-        case Kind.ORGANIZATION:
-            for id in (body.get("custom_pages") or {}).values():
-                if "<" not in id:
-                    yield Reference(Kind.CUSTOM_PAGE, id, "custom_pages")
-        case Kind.MCP_PORTAL:
-            for server in body.get("servers", ()):
-                yield Reference(Kind.MCP_SERVER, server["server_id"], "servers")
-        case _:
-            pass
-
-
-def _of_application(body: Mapping[str, Any]) -> Iterator[Reference]:
-    for name in body.get("tags", ()):
-        yield Reference(Kind.TAG, name, "tags")
-    for id in body.get("custom_pages", ()):
-        yield Reference(Kind.CUSTOM_PAGE, id, "custom_pages")
-    for place in body.get("destinations", ()):
-        if "mcp_server_id" in place:
-            yield Reference(Kind.MCP_SERVER, place["mcp_server_id"], "destinations")
-    for claim in body.get("saas_app", {}).get("custom_claims", ()):
-        for id in claim["source"].get("name_by_idp", {}):
-            yield Reference(Kind.IDP, id, "custom_claims")
 
 
 def refuse_unknown(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -24,6 +24,8 @@ MONTH = timedelta(days=31)
 LONGEST = timedelta(days=3660)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+"""What every reader of JSON and YAML takes for the same number (RFC 8259 6)."""
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})|[a-zA-Z]{1,30}")
 _HEADER = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]{1,100}")
 
@@ -53,7 +55,8 @@ def wire(value: Wire) -> dict[str, Any]:
     return value.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
+    """The text; raises ValueError when it holds characters that no text needs."""
     if _CONTROL.search(text):
         raise ValueError("must not hold control characters")
     return text
@@ -131,7 +134,28 @@ def _json(value: Any) -> Any:
         raise ValueError("must be plain JSON") from error
     if size > 65_536:
         raise ValueError("is too large")
+    for leaf in _leaves(value):
+        if isinstance(leaf, str):
+            plain_text(leaf)
+        elif not _NUMBER.fullmatch(repr(leaf)):
+            raise ValueError("must not hold numbers of more than 15 digits")
     return value
+
+
+def _leaves(value: Any) -> Iterator[str | int | float]:
+    """Every text and number inside, names of members too."""
+    match value:
+        case None | bool():
+            return
+        case str() | int() | float():
+            yield value
+        case Mapping():
+            for name, inner in value.items():
+                yield str(name)
+                yield from _leaves(inner)
+        case _:
+            for inner in value:
+                yield from _leaves(inner)
 
 
 def _lower(value: Any) -> Any:
@@ -154,17 +178,17 @@ def optional_link(check: Callable[[str], str]) -> Callable[[str], str]:
 
 
 Flag = Annotated[bool, Strict()]
-Text = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(_plain)]
+Text = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(plain_text)]
 Name = Annotated[
     str,
     StringConstraints(max_length=350),
-    AfterValidator(_plain),
+    AfterValidator(plain_text),
     AfterValidator(_not_empty),
 ]
 Reference = Annotated[
     str,
     StringConstraints(max_length=350),
-    AfterValidator(_plain),
+    AfterValidator(plain_text),
     AfterValidator(_not_empty),
 ]
 """The id of another object; in the file its name will do."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from lychgate.api.base import Name, Text, Wire
+from lychgate.api.base import Name, Text, Wire, plain_text
 from lychgate.core.urls import canonical_host
 
 MOST_CRL = 1_048_576
@@ -25,6 +25,7 @@ def _no_key(text: str) -> str:
 
 
 Host = Annotated[Name, AfterValidator(_host)]
+Crl = Annotated[str, Field(max_length=MOST_CRL), AfterValidator(plain_text)]
 Pem = Annotated[Text, AfterValidator(_no_key)]
 
 
@@ -36,4 +37,4 @@ class CertificateBody(Wire):
     associated_hostnames: Annotated[list[Host], Field(max_length=1000)] = Field(
         default_factory=list
     )
-    crl: Annotated[str, Field(max_length=MOST_CRL), AfterValidator(_no_key)] = ""
+    crl: Annotated[Crl, AfterValidator(_no_key)] = ""

@@ -122,7 +122,7 @@ class SamlConfig(Wire):
     sign_request: Flag | None = None
     force_authn: Flag | None = None
     enable_encryption: Flag | None = None
-    max_sso_url_length: int | None = None
+    max_sso_url_length: Annotated[int, Field(ge=0, le=2**31)] | None = None
 
 
 class ProviderBody(Wire):
@@ -236,3 +236,13 @@ def takes_secret(body: ProviderBody) -> bool:
 def parse_provider(body: Mapping[str, Any]) -> ProviderBody:
     """The provider of a body that was validated before."""
     return provider_model(body.get("type")).model_validate(body)
+
+
+_ADDRESSES = frozenset({"issuer", "okta_account", "authorization_server_id", "directory_id"})
+
+
+def goes_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether the secret of one body would be sent to another place by the other."""
+    old, new = before.get("config") or {}, after.get("config") or {}
+    names = {name for name in {*old, *new} if name.endswith("_url") or name in _ADDRESSES}
+    return any(old.get(name) != new.get(name) for name in names - {"redirect_url"})

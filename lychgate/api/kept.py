@@ -2,12 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from lychgate.api.base import Flag, Kept, Lower, Name
+from lychgate.api.base import Flag, Kept, Lower, Name, plain_text
 from lychgate.api.certificates import Host
 
 _MOST_HTML = 262_144
+
+
+Html = Annotated[str, Field(min_length=1, max_length=_MOST_HTML), AfterValidator(plain_text)]
 
 
 class TagBody(Kept):
@@ -21,7 +24,7 @@ class CustomPageBody(Kept):
 
     name: Name
     type: Annotated[Literal["identity_denied", "forbidden", "login", "interstitial"], Lower]
-    custom_html: Annotated[str, Field(min_length=1, max_length=_MOST_HTML)]
+    custom_html: Html
     contract_version: Annotated[int, Field(ge=0, le=2**31)] | None = None
 
 

@@ -1,6 +1,7 @@
 """The wire shape of `saas_app`: an application that logs its people in through us."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from lychgate.api.base import Flag, Lower, Name, Text, WebLink, Wire, duration
 from lychgate.api.groupfilter import read_filter
 from lychgate.api.oauth import RedirectUri
+from lychgate.api.service_tokens import with_hash
 from lychgate.core.durations import parse_duration
 from lychgate.core.model import CustomClaim as Claim
 from lychgate.core.model import IdpId, SaasClient, SaasGrant
@@ -155,10 +157,6 @@ def saas_client_id(id: str) -> str:
     return hashlib.sha256(f"lychgate saas client {id}".encode()).hexdigest()
 
 
-def to_keep(id: str, body: dict[str, Any]) -> dict[str, Any]:
+def to_keep(id: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """A `saas_app` as the store keeps it: with a client id, and of the secret only its hash."""
-    kept = {"client_id": saas_client_id(id), **body}
-    secret = kept.pop("client_secret", None)
-    if secret is not None:
-        kept["client_secret_hash"] = hashlib.sha256(secret.encode()).hexdigest()
-    return kept
+    return with_hash({"client_id": saas_client_id(id), **body})

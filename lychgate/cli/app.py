@@ -10,6 +10,7 @@ from lychgate import __version__
 from lychgate.cli import (
     access,
     api_tokens,
+    applying,
     asking,
     backups,
     files,
@@ -49,6 +50,8 @@ def root(
 app.command("init")(files.init)
 app.command("validate")(files.validate)
 app.command("schema")(files.schema)
+app.command("apply")(applying.apply)
+app.command("export")(applying.export)
 app.command("serve")(running.serve)
 app.command("migrate")(migrating.migrate)
 app.command("demo")(running.demo)

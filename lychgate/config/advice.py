@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lychgate.config.resources import FileObject, Finding
+from lychgate.config.items import Finding
+from lychgate.config.resources import FileObject
 from lychgate.settings import Settings
 
 _TOKEN_RULES = frozenset({"service_token", "any_valid_service_token"})

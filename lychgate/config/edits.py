@@ -4,15 +4,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from lychgate.config.completing import completed
 from lychgate.config.loading import Loaded
 from lychgate.config.naming import ACCOUNT
 from lychgate.config.resources import FileObject
-from lychgate.store.base import Actor, Catalogue, Delete, Edit, Kind, Plan, Put, Source, Store
+from lychgate.store.base import (
+    Actor,
+    Catalogue,
+    Delete,
+    Edit,
+    Kind,
+    ObjectKey,
+    Plan,
+    Put,
+    Source,
+    Store,
+)
 
 ACTOR = Actor("configuration file", "file")
 
-_ORDER = (
+type Secrets = Callable[[Kind, str], Mapping[str, str]]
+"""The secrets of an object that are stored."""
+
+ORDER = (
     Kind.ORGANIZATION,
+    Kind.SETTINGS,
     Kind.IDP,
     Kind.LIST,
     Kind.GROUP,
@@ -27,15 +43,6 @@ _ORDER = (
 )
 """What is named comes before what names it."""
 
-_KEPT_OF_TOKENS = (
-    "client_secret_hash",
-    "client_secret_version",
-    "previous_client_secret_hash",
-    "previous_client_secret_expires_at",
-    "expires_at",
-)
-"""What the command line or the API makes of a service token; the file need not repeat it."""
-
 
 def apply(loaded: Loaded, store: Store) -> int:
     """Write the file's objects to the store in one change; the revision afterwards.
@@ -47,40 +54,36 @@ def apply(loaded: Loaded, store: Store) -> int:
     return store.change(ACTOR, plan(loaded, store.secrets))
 
 
-def plan(loaded: Loaded, stored: Callable[[Kind, str], Mapping[str, str]]) -> Plan:
+def plan(loaded: Loaded, stored: Secrets) -> Plan:
     """The change that `apply` makes; `stored` tells the secrets that are stored already."""
-    fresh = {one.id: _fresh_secrets(one, stored) for one in loaded.resources if one.secrets}
+    fresh = {one.id: fresh_secrets(one, stored) for one in loaded.resources if one.secrets}
 
     def edits(catalogue: Catalogue) -> Sequence[Edit]:
-        puts = [_put(one, catalogue, fresh.get(one.id)) for one in loaded.resources]
-        puts.sort(key=lambda put: _ORDER.index(put.kind))
+        kinds = {Kind(one.kind) for one in loaded.resources}
+        stored = {one.key: one.body for kind in kinds for one in catalogue.objects(kind)}
+        puts = [_put(one, stored, fresh.get(one.id)) for one in loaded.resources]
+        puts.sort(key=lambda put: ORDER.index(put.kind))
         dropped = _dropped(loaded, catalogue) if loaded.says_resources else ()
         return [*_seed(loaded, catalogue), *puts, *dropped]
 
     return edits
 
 
-def _fresh_secrets(
-    one: FileObject, stored: Callable[[Kind, str], Mapping[str, str]]
-) -> Mapping[str, str] | None:
+def fresh_secrets(one: FileObject, stored: Secrets) -> Mapping[str, str] | None:
     """The object's secrets; None when the same ones are stored, so that nothing changes."""
     known = dict(stored(Kind(one.kind), one.id))
     wanted = {**known, **one.secrets}
     return None if wanted == known else wanted
 
 
-def _put(one: FileObject, catalogue: Catalogue, secrets: Mapping[str, str] | None) -> Put:
+def _put(
+    one: FileObject,
+    stored: Mapping[ObjectKey, Mapping[str, Any]],
+    secrets: Mapping[str, str] | None,
+) -> Put:
     kind = Kind(one.kind)
-    body = dict(one.body)
-    if kind is Kind.SERVICE_TOKEN:
-        body = {**_kept(catalogue, one.id), **body}
+    body = completed(one, stored.get((kind, one.id), {}))
     return Put(kind, one.id, body, secrets, Source.FILE)
-
-
-def _kept(catalogue: Catalogue, id: str) -> dict[str, Any]:
-    before = catalogue.object(Kind.SERVICE_TOKEN, id)
-    body = before.body if before is not None else {}
-    return {name: body[name] for name in _KEPT_OF_TOKENS if name in body}
 
 
 def _seed(loaded: Loaded, catalogue: Catalogue) -> Iterator[Edit]:
@@ -95,7 +98,7 @@ def _seed(loaded: Loaded, catalogue: Catalogue) -> Iterator[Edit]:
 
 def _dropped(loaded: Loaded, catalogue: Catalogue) -> Iterator[Edit]:
     kept = {(one.kind, one.id) for one in loaded.resources}
-    for kind in reversed(_ORDER):
+    for kind in reversed(ORDER):
         for stored in catalogue.objects(kind):
             if stored.source is Source.FILE and (kind.value, stored.id) not in kept:
                 yield Delete(kind, stored.id)

@@ -8,17 +8,25 @@ from lychgate.config.yamlfile import Path
 
 _VARIABLE = re.compile(r"\$\{ENV:([A-Za-z_][A-Za-z0-9_]{0,99})\}")
 _SETTINGS: tuple[Path, ...] = (("store",), ("mail", "smtp_url"))
+_SECRETS: tuple[tuple[str, Path], ...] = (
+    ("identity_providers", ("config", "client_secret")),
+    ("service_tokens", ("client_secret",)),
+    ("applications", ("saas_app", "client_secret")),
+    ("mcp_servers", ("auth_credentials",)),
+    ("mcp_servers", ("client_secret",)),
+)
+"""Where resources have secrets."""
 
 
 def expand(root: Any, environ: Mapping[str, str]) -> list[tuple[Path, str]]:
     """Replace the variables in `root`; the paths and names of those that are not set.
 
-    They count in `store`, `mail.smtp_url` and `config.client_secret` of identity providers, and
-    nowhere else: no other text can make the process reveal its environment. A client secret
-    whose variable is not set is dropped, so that the stored one stays.
+    They count in `store`, in `mail.smtp_url` and in the secrets of resources, and nowhere else:
+    no other text can make the process reveal its environment. A secret whose variable is not set
+    is dropped, so that the stored one stays.
     """
     missing: list[tuple[Path, str]] = []
-    for path in [*_SETTINGS, *_client_secrets(root)]:
+    for path in [*_SETTINGS, *_secrets(root)]:
         holder = _holder(root, path)
         if holder is None:
             continue
@@ -32,10 +40,11 @@ def expand(root: Any, environ: Mapping[str, str]) -> list[tuple[Path, str]]:
     return missing
 
 
-def _client_secrets(root: Any) -> Iterator[Path]:
-    providers = _get(_get(root, "resources"), "identity_providers")
-    for index in range(len(providers) if isinstance(providers, list) else 0):
-        yield ("resources", "identity_providers", index, "config", "client_secret")
+def _secrets(root: Any) -> Iterator[Path]:
+    for section, path in _SECRETS:
+        listed = _get(_get(root, "resources"), section)
+        for index in range(len(listed) if isinstance(listed, list) else 0):
+            yield ("resources", section, index, *path)
 
 
 def _get(value: Any, key: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from lychgate.config.resources import Finding
+from lychgate.config.items import Finding
 
 MEMBERS: Mapping[str, str] = {"certificate_file": "certificate", "crl_file": "crl"}
 """What names a file, and the member that gets its content."""

@@ -24,13 +24,18 @@ from lychgate.api.identity_providers import (
     SamlBody,
     SocialBody,
 )
-from lychgate.api.kept import CustomPageBody, TagBody
+from lychgate.api.kept import (
+    CertificateSettingsBody,
+    CustomPageBody,
+    KeySettingsBody,
+    TagBody,
+)
 from lychgate.api.mcp import McpPortalBody as PortalOfServersBody
 from lychgate.api.mcp import McpServerBody
 from lychgate.api.organization import OrganizationBody
 from lychgate.api.policies import PolicyBody
 from lychgate.api.ruleschema import point_at_rules, rule_schema
-from lychgate.api.service_tokens import ServiceTokenBody
+from lychgate.api.service_tokens import ServiceTokenInFile
 from lychgate.config.included import MEMBERS
 from lychgate.config.process import FileBody
 
@@ -76,7 +81,7 @@ def _resources(definitions: dict[str, Any]) -> dict[str, Any]:
         "lists": [_schema(ListBody, definitions)],
         "policies": [_schema(PolicyBody, definitions)],
         "applications": [_typed(m, t, definitions) for m, t in _APPLICATIONS.items()],
-        "service_tokens": [_schema(ServiceTokenBody, definitions)],
+        "service_tokens": [_schema(ServiceTokenInFile, definitions)],
         "certificates": [_in_the_file(_schema(CertificateBody, definitions))],
         "tags": [_schema(TagBody, definitions)],
         "custom_pages": [_schema(CustomPageBody, definitions)],
@@ -85,12 +90,16 @@ def _resources(definitions: dict[str, Any]) -> dict[str, Any]:
     }
     for shape in (shape for shapes in lists.values() for shape in shapes):
         shape["properties"].setdefault("id", {"type": "string"})
-    organization = _schema(OrganizationBody, definitions)
+    singles = {
+        "organization": _schema(OrganizationBody, definitions),
+        "keys": _schema(KeySettingsBody, definitions),
+        "certificate_settings": _schema(CertificateSettingsBody, definitions),
+    }
     properties = {
         name: {"type": "array", "items": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
         for name, shapes in lists.items()
     }
-    return {"type": "object", "properties": {"organization": organization, **properties}}
+    return {"type": "object", "properties": {**singles, **properties}}
 
 
 def _schema(model: Any, definitions: dict[str, Any]) -> dict[str, Any]:

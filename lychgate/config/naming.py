@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -51,25 +51,61 @@ def own_id(item: Mapping[str, Any]) -> str | None:
 
 @dataclass(slots=True)
 class Names:
-    """Every object of the file by kind: its id by its name, and the ids there are."""
+    """Objects that may be named, by kind: an id by a name, and the ids there are."""
 
-    by_name: dict[tuple[str, str], str] = field(default_factory=dict)
+    by_name: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     ids: set[tuple[str, str]] = field(default_factory=set)
+    beyond: "Names | None" = None
+    """Where to look for what is not here."""
+    where: str = "in this file"
 
     def add(self, kind: str, name: str, id: str) -> None:
         """Make an object known."""
-        self.by_name.setdefault((kind, name), id)
+        if name:
+            self.by_name.setdefault((kind, name), set()).add(id)
         self.ids.add((kind, id))
 
     def find(self, kind: str, text: str) -> str | None:
-        """The id meant by an id or name."""
-        return text if (kind, text) in self.ids else self.by_name.get((kind, text))
+        """The id meant by an id or name; None when it means nothing, or several."""
+        if (kind, text) in self.ids:
+            return text
+        meant = self.by_name.get((kind, text))
+        if meant is None:
+            return self.beyond.find(kind, text) if self.beyond else None
+        return next(iter(meant)) if len(meant) == 1 else None
 
-    def nearest(self, kind: str, text: str) -> str:
-        """A hint naming the object whose name is most like the text."""
+    def unknown(self, kind: str, text: str) -> tuple[str, str]:
+        """What to say of a name that `find` did not find: a message and a hint."""
+        word, shown = WORDS[kind], text[:80]
+        if self._means_several(kind, text):
+            return f"more than one {word} is called `{shown}`", "name the one meant by its id"
+        return f"there is no {word} `{shown}` {self.where}", self._nearest(kind, text)
+
+    def _means_several(self, kind: str, text: str) -> bool:
+        here = len(self.by_name.get((kind, text), ())) > 1
+        return here or (self.beyond is not None and self.beyond._means_several(kind, text))
+
+    def _nearest(self, kind: str, text: str) -> str:
         known = [name for of, name in self.by_name if of == kind]
+        if self.beyond is not None:
+            known += [name for of, name in self.beyond.by_name if of == kind]
         close = get_close_matches(text[:200], known, 1, 0.6) if len(known) <= 2000 else []
         return f"did you mean `{close[0]}`?" if close else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """Objects there are besides those of a file, which may mean them by their names."""
+
+    ids: Collection[tuple[str, str]] = frozenset()
+    by_name: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    """Ids by kind and name."""
+    own: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    """Policies that live in one application, by its id and their name, in their order."""
+    by_type: Mapping[str, str] = field(default_factory=dict)
+    """Ids by a type of which there is only one object."""
+    names: Names | None = None
+    """Those that objects of the file may refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +118,59 @@ class Mention:
     """The list or object it is in."""
     key: Any
     """Where in the holder."""
+    by_key: bool = False
+    """Whether it is the key itself that names the other object."""
 
     @property
     def text(self) -> str:
         """What is written there."""
-        return str(self.holder[self.key])
+        return str(self.key if self.by_key else self.holder[self.key])
+
+    def put(self, text: str) -> None:
+        """Write something else there."""
+        if self.by_key:
+            self.holder[text] = self.holder.pop(self.key)
+        else:
+            self.holder[self.key] = text
 
 
 def mentions(kind: str, body: Mapping[str, Any]) -> Iterator[Mention]:
     """Every place in a body that names another object, inline policies included."""
     yield from _in_rules(body, ())
-    if kind == "policy":
-        yield from _in_approvals(body, ())
-    if kind == "application":
-        for index, _ in enumerate(body.get("allowed_idps", ())):
-            path = ("allowed_idps", index)
-            yield Mention("identity_provider", path, body["allowed_idps"], index)
-        for index, policy in enumerate(body.get("policies", ())):
-            yield from _in_entry(policy, ("policies", index))
+    match kind:
+        case "policy":
+            yield from _in_approvals(body, ())
+        case "application":
+            yield from _in_application(body)
+        case "organization":
+            pages = body.get("custom_pages") or {}
+            for member in (name for name, text in pages.items() if "<" not in text):
+                yield Mention("custom_page", ("custom_pages", member), pages, member)
+        case "mcp_portal":
+            for index, server in enumerate(body.get("servers", ())):
+                yield Mention("mcp_server", ("servers", index, "server_id"), server, "server_id")
+        case _:
+            return
+
+
+_LISTED = {"allowed_idps": "identity_provider", "tags": "tag", "custom_pages": "custom_page"}
+
+
+def _in_application(body: Mapping[str, Any]) -> Iterator[Mention]:
+    for member, kind in _LISTED.items():
+        for index, _ in enumerate(body.get(member, ())):
+            yield Mention(kind, (member, index), body[member], index)
+    for index, policy in enumerate(body.get("policies", ())):
+        yield from _in_entry(policy, ("policies", index))
+    for index, place in enumerate(body.get("destinations", ())):
+        if "mcp_server_id" in place:
+            path: Path = ("destinations", index, "mcp_server_id")
+            yield Mention("mcp_server", path, place, "mcp_server_id")
+    for index, claim in enumerate(body.get("saas_app", {}).get("custom_claims", ())):
+        by_name = claim["source"].get("name_by_idp", {})
+        within: Path = ("saas_app", "custom_claims", index, "source", "name_by_idp")
+        for text in list(by_name):
+            yield Mention("identity_provider", (*within, text), by_name, text, by_key=True)
 
 
 def _in_entry(policy: dict[str, Any], path: Path) -> Iterator[Mention]:

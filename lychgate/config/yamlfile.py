@@ -166,7 +166,7 @@ class _Reader:
             self._key(top, event.value, line)
             return
         plain = event.style in (None, "")
-        value = _resolve(event.value) if plain else event.value
+        value = plain_value(event.value) if plain else event.value
         place = Place(line)
         self._keep(event.anchor, value, place, 1)
         self._add(value, place, 1)
@@ -236,8 +236,8 @@ def _events(text: str) -> Iterator[yaml.Event]:
     yield from yaml.parse(text, Loader=_Loader)
 
 
-def _resolve(text: str) -> Any:
-    """What a plain scalar means."""
+def plain_value(text: str) -> Any:
+    """What a scalar without quotes means."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:

@@ -223,6 +223,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _make_private(file: Path) -> None:
+    """Make the file if there is none.
+
+    One that exists is not opened here: closing it would take the locks from every connection that
+    this process has to it (POSIX), and other processes would write over its head.
+    """
+    if os.access(file, os.R_OK | os.W_OK) and file.is_file():
+        return
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:

@@ -39,7 +39,7 @@ def owned_by_another(kind: Kind, body: Mapping[str, Any]) -> bool:
     return kind is Kind.POLICY and body.get("reusable") is False
 
 
-_MUST_BE_SEALED = frozenset({"client_secret", "private_key", "auth_credentials"})
+MUST_BE_SEALED = frozenset({"client_secret", "private_key", "auth_credentials"})
 _HIDDEN = ("secret", "password", "private_key", "auth_credentials")
 _IN_PLACE = "(hidden)"
 
@@ -69,7 +69,7 @@ def refuse_secrets(where: str, body: object) -> None:
     """Raise when a body holds a secret that belongs into the sealed ones."""
     if isinstance(body, Mapping):
         for name, value in body.items():
-            if name in _MUST_BE_SEALED and isinstance(value, str) and value:
+            if name in MUST_BE_SEALED and isinstance(value, str) and value:
                 raise SecretInBody(f"{where}: `{name}` must be kept sealed, not in the body")
             refuse_secrets(where, value)
     elif isinstance(body, list | tuple):

@@ -17,7 +17,7 @@ from lychgate.api.groups import GroupBody, ListBody
 from lychgate.api.oauth import GrantBody, OAuthBody, RegistrationBody
 from lychgate.api.organization import OrganizationBody
 from lychgate.api.policies import PolicyBody
-from lychgate.api.service_tokens import ServiceTokenBody
+from lychgate.api.service_tokens import ServiceTokenInFile
 from lychgate.config.process import FileBody
 from lychgate.core.decision import Reason
 from lychgate.core.selectors import ALL
@@ -93,7 +93,7 @@ _RESOURCES: dict[str, tuple[type[BaseModel], ...]] = {
     "groups": (GroupBody,),
     "policies": (PolicyBody,),
     "applications": (ReachableBody, CorsBody, OAuthBody, RegistrationBody, GrantBody),
-    "service_tokens": (ServiceTokenBody,),
+    "service_tokens": (ServiceTokenInFile,),
 }
 
 

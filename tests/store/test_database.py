@@ -1,5 +1,7 @@
 """The database: addresses it knows, migrations that agree with the tables, failures in words."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,21 @@ def test_a_database_file_that_is_removed_or_replaced_is_noticed(tmp_path: Path) 
     away.rename(folder)
     assert said() == "first"
     database.close()
+
+
+def test_opening_a_file_again_takes_no_lock_from_those_who_have_it_open(tmp_path: Path) -> None:
+    """Closing any handle of a file ends all locks of its process (POSIX): SQLite's too."""
+    file = tmp_path / "s.db"
+    script = f"import sqlite3; c = sqlite3.connect({str(file)!r}); c.execute('%s'); c.commit()"
+    first = Database(f"sqlite:///{file}")
+    try:
+        with first.write() as connection:
+            connection.execute(text("create table t (n integer)"))
+        for number in range(1, 4):
+            Database(f"sqlite:///{file}").close()
+            statement = f"insert into t values ({number})"
+            subprocess.run([sys.executable, "-c", script % statement], check=True, timeout=60)
+            with first.read() as connection:
+                assert connection.execute(text("select max(n) from t")).scalar_one() == number
+    finally:
+        first.close()

@@ -11,7 +11,12 @@ from lychgate.admin.scopes import Area
 from lychgate.admin.shapes.objects import PROVIDERS
 from lychgate.api import parse_body
 from lychgate.api.base import wire
-from lychgate.api.identity_providers import BY_TYPE, ProviderBody, takes_secret
+from lychgate.api.identity_providers import (
+    BY_TYPE,
+    ProviderBody,
+    goes_elsewhere,
+    takes_secret,
+)
 from lychgate.core.urls import CALLBACK
 from lychgate.store.base import Kind, Object, Put
 
@@ -56,20 +61,10 @@ def _prepare(wish: Wish) -> Prepared:
     _single_pin(wish, body["type"])
     if secret is None and wish.before is None and _needs_secret(value):
         raise invalid("client_secret is a required field")
-    if secret is None and wish.before is not None and _goes_elsewhere(wish.before, body):
+    if secret is None and wish.before is not None and goes_elsewhere(wish.before.body, body):
         raise invalid("client_secret is a required field when an address of the provider changes")
     secrets = None if secret is None else {"client_secret": secret}
     return Prepared([Put(Kind.IDP, wish.id, body, secrets)])
-
-
-_ADDRESSES = frozenset({"issuer", "okta_account", "authorization_server_id", "directory_id"})
-
-
-def _goes_elsewhere(before: Object, body: Body) -> bool:
-    """Whether the stored secret would be sent to another place than it was given for."""
-    old, new = before.body.get("config") or {}, body.get("config") or {}
-    names = {name for name in {*old, *new} if name.endswith("_url") or name in _ADDRESSES}
-    return any(old.get(name) != new.get(name) for name in names - {"redirect_url"})
 
 
 def _needs_secret(value: object) -> bool:
