@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lychgate.cli.running import PASS_ON
+from lychgate.cli.tables import plain
 
 if TYPE_CHECKING:
     from lychgate.client import Access, Ways
@@ -47,7 +48,7 @@ def _ways(browser: bool, device: bool) -> "Ways":
 
 
 def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(plain(text), err=True)
 
 
 @app.command("login")

@@ -23,6 +23,7 @@ from lychgate.cli import (
     signing,
     testing,
 )
+from lychgate.cli.tables import plain
 from lychgate.errors import InvalidConfiguration, LychgateError
 
 app = typer.Typer(
@@ -80,9 +81,9 @@ def main() -> None:
             console.print(f"[red]error[/red] {escape(str(problem))}", soft_wrap=True)
         sys.exit(1)
     except LychgateError as error:
-        console.print(f"[red]error[/red] {escape(error.message)}", soft_wrap=True)
+        console.print(f"[red]error[/red] {escape(plain(error.message))}", soft_wrap=True)
         if error.hint:
-            console.print(escape(error.hint), soft_wrap=True)
+            console.print(escape(plain(error.hint)), soft_wrap=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

@@ -183,8 +183,10 @@ class Login:
         form = {"client_id": client, "resource": self.server.resource}
         begun = self.wire.post(self.server.device, form)
         for name in ("device_code", "user_code", "verification_uri"):
-            if not isinstance(begun.get(name), str):
-                raise Unreachable(f"the authorization server answered without {name}")
+            value = begun.get(name)
+            # What is shown may not write on the terminal, nor pass for other lines of ours.
+            if not isinstance(value, str) or not value.isprintable():
+                raise Unreachable(f"the authorization server answered without a usable {name}")
         return begun
 
     def _poll(self, client: str, begun: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from lychgate.settings import Settings
 
 _TOKEN_RULES = frozenset({"service_token", "any_valid_service_token"})
 _EMAIL_RULES = frozenset({"email", "email_domain", "email_list"})
+_CERTIFICATE_RULES = frozenset({"certificate", "common_name"})
 _VERIFYING = frozenset({"google", "google-apps", "okta", "github", "onetimepin"})
 """Providers whose addresses are verified unless a setting says otherwise."""
 
@@ -21,6 +22,8 @@ def advice(objects: Iterable[FileObject], settings: Settings) -> list[Finding]:
         *world.pin_alone(),
         *world.unverified_email(),
         *world.nobody_enters(),
+        *world.certificates_of_nobody(),
+        *world.linked_in_saas(),
         *world.cannot_log_in(settings),
     ]
 
@@ -33,6 +36,7 @@ class _World:
         self._groups = {one.id: one for one in objects if one.kind == "group"}
         self._providers = [one for one in objects if one.kind == "identity_provider"]
         self._applications = [one for one in objects if one.kind == "application"]
+        self._certificates = [one for one in objects if one.kind == "certificate"]
 
     def service_tokens_in_allow(self) -> Iterator[Finding]:
         """An Allow policy that names a service token lets no machine in."""
@@ -82,6 +86,34 @@ class _World:
                 message = f"the application `{application.name}` has no policy: nobody enters"
                 yield Finding(application.path, message)
 
+    def certificates_of_nobody(self) -> Iterator[Finding]:
+        """A rule on client certificates counts only at a host that an authority is tied to."""
+        tied = {host for one in self._certificates for host in one.body["associated_hostnames"]}
+        for application in self._applications:
+            if not self._rules_of(application) & _CERTIFICATE_RULES:
+                continue
+            for host in sorted(_hosts(application.body) - tied):
+                yield Finding(
+                    application.path,
+                    f"`{application.name}` has a rule on client certificates, which nobody meets at"
+                    f" `{host}`",
+                    "name the host in the `associated_hostnames` of a certificate",
+                )
+
+    def linked_in_saas(self) -> Iterator[Finding]:
+        """Nobody comes to an application elsewhere with the token of another application."""
+        for application in self._applications:
+            is_saas = application.body.get("type") == "saas"
+            if is_saas and "linked_app_token" in self._rules_of(application):
+                message = f"the rule `linked_app_token` never counts in `{application.name}` (SaaS)"
+                yield Finding(application.path, message)
+
+    def _rules_of(self, application: FileObject) -> set[str]:
+        """The kinds of rule in the policies of an application."""
+        ids = [link["id"] for link in application.body.get("policies", ())]
+        bodies = (self._policies[id].body for id in ids if id in self._policies)
+        return set[str]().union(*map(self._kinds, bodies))
+
     def cannot_log_in(self, settings: Settings) -> Iterator[Finding]:
         """Providers that cannot work as things are."""
         mail = settings.mail.smtp_url or settings.mail.folder
@@ -123,6 +155,14 @@ class _World:
             and not any("login_method" in rule for rule in policy.body.get("require", ()))
             for policy in linked
         )
+
+
+def _hosts(body: Mapping[str, Any]) -> set[str]:
+    """The hosts of an application that are one host each."""
+    uris = [one["uri"] for one in body.get("destinations", ()) if one.get("type") == "public"]
+    uris += [*body.get("self_hosted_domains", ()), *filter(None, [body.get("domain")])]
+    hosts = {uri.partition("/")[0].partition(":")[0].lower() for uri in uris}
+    return {host for host in hosts if "*" not in host}
 
 
 def _rules(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

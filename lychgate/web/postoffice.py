@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from lychgate.mail import Mailer, MailFailed, Message
 
@@ -30,8 +31,9 @@ class PostOffice:
             log.error("a mail was dropped: too many are waiting")
 
     def close(self) -> None:
-        """Send what waits, then stop."""
-        self._waiting.put(None)
+        """Send what waits, then stop; a mail server that hangs is waited for a moment only."""
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
         self._thread.join(timeout=5)
 
     def _run(self) -> None:

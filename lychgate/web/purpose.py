@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from lychgate.core.admit import NeedsApproval, NeedsPurpose
+from lychgate.core.admit import NeedsApproval, NeedsPurpose, evaluations_needed
 from lychgate.core.model import ApprovalGroup
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.urls import encode
@@ -15,6 +15,7 @@ from lychgate.web.browser import same_team_browser
 from lychgate.web.csrf import refuse_other_sites
 from lychgate.web.door import enter, judge
 from lychgate.web.errors import InvalidSession, NotFound
+from lychgate.web.evaluation import ask_all
 from lychgate.web.journal import record
 from lychgate.web.people import team_session
 from lychgate.web.reply import Reply, see_other
@@ -35,6 +36,9 @@ def answer_purpose(request: WebRequest, services: Services) -> Reply:
     app = snapshot.apps.get(entrance.visit.app)
     if app is None:
         raise NotFound("this application does not exist any more")
+    # The form may have waited for a day; what outside services said of the person may not.
+    said = ask_all(services, snapshot, evaluations_needed(app), session)
+    entrance = replace(entrance, evaluations=said)
     text = request.field("purpose").strip()
     admission = judge(request, services, app, entrance, session).admission
     if not isinstance(admission, NeedsPurpose | NeedsApproval):

@@ -296,6 +296,23 @@ def test_a_machine_without_a_browser_logs_in_by_code(access: Access) -> None:
         assert slept == [1, 6, 6]
 
 
+@pytest.mark.parametrize("name", ["verification_uri", "user_code"])
+@pytest.mark.parametrize("evil", ["\x1b]0;owned\x07", "\r\nlogged in", "\u202e"])
+def test_a_hostile_server_does_not_write_on_the_terminal(
+    access: Access, name: str, evil: str
+) -> None:
+    with Server() as server:
+        server.metadata["device_authorization_endpoint"] = f"{server.origin}/device"
+        said = {"device_code": "d", "user_code": "B", "verification_uri": f"{server.origin}/enter"}
+        said[name] += evil
+        server.pages["POST /device"] = lambda headers, form: document({**said, "interval": 1})
+        told: list[str] = []
+        ways = Ways(lambda url: False, told.append, None, How.DEVICE, lambda seconds: None)
+        with pytest.raises(ClientError, match=f"without a usable {name}"):
+            access.token_or_login(server.url, ways)
+        assert told == []
+
+
 # -- files and addresses ------------------------------------------------------------------------
 
 

@@ -339,6 +339,19 @@ def test_variables_elsewhere_stay_text() -> None:
         ),
         (SOUND.replace("mail: {folder: mail}\n", ""), "cannot send codes"),
         (
+            SOUND.replace(
+                "- group: {id: admins}\n  applications", "- certificate: {}\n  applications"
+            ),
+            "has a rule on client certificates, which nobody meets at `app.example.com`",
+        ),
+        (
+            SOUND
+            + "      \n    - {name: out, type: saas, policies: [{name: p, decision: non_identity, "
+            "include: [{linked_app_token: {app_uid: admin}}]}], "
+            "saas_app: {auth_type: oidc, redirect_uris: ['https://out.example/cb']}}\n",
+            "never counts in `out`",
+        ),
+        (
             SOUND.replace("  groups:", "    - {name: s, type: saml, config: {}}\n  groups:"),
             "SAML is not",
         ),

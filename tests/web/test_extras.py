@@ -283,6 +283,32 @@ def test_external_evaluation_counts_only_a_signed_fresh_yes(
         assert has_cookie == (status == 200)
 
 
+def test_what_a_service_said_counts_no_longer_than_the_step_it_was_asked_in(
+    tmp_path: Path, service: FakeProvider
+) -> None:
+    """A purpose form that waited: the service is asked again, and says no by now."""
+    says = {"success": True}
+
+    def evaluate(sent: Sent) -> Page:
+        question = json.loads(next(iter(sent.form)))["token"]
+        asked = jwt.decode(question, options={"verify_signature": False})
+        # The clock of the installation is ahead of this machine's by then.
+        ends = int(time.time()) + 100_000
+        return page({"token": sign({**says, "nonce": asked["nonce"], "exp": ends}, signing_key())})
+
+    service.routes["/evaluate"] = evaluate
+    config = EVALUATED.replace("SERVICE", service.origin)
+    config += "          purpose_justification_required: true\n"
+    with Installation(tmp_path, config) as installation:
+        browser = installation.browser()
+        asked = browser.log_in(f"{VAULT}/")
+        installation.clock.advance(3600)
+        says["success"] = False
+        done = browser.submit(asked, {"purpose": "T-1"})
+        assert done.status_code == 403
+        assert browser.cookie("CF_Authorization", "vault.example.com") is None
+
+
 def test_external_evaluation_that_is_down_denies_the_login(
     tmp_path: Path, service: FakeProvider
 ) -> None:
