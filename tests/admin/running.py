@@ -44,6 +44,7 @@ class Running:
     store: SqlStore[Snapshot]
     output: Path
     config: Path
+    process: subprocess.Popen[bytes]
 
     def client(self, token: str | None = None, **more: Any) -> Cloudflare:
         """The official client."""
@@ -91,34 +92,53 @@ IN_THE_FILE: Mapping[str, Any] = {
 @contextmanager
 def running(folder: Path, resources: Mapping[str, Any] = IN_THE_FILE) -> Iterator[Running]:
     """Start a companion process over a new SQLite store; its file holds those resources."""
-    port = free_port()
     config = folder / "lychgate.yaml"
-    config.write_text(yaml.safe_dump(_configuration(folder, port) | {"resources": dict(resources)}))
+    config.write_text(yaml.safe_dump(_configuration(folder) | {"resources": dict(resources)}))
     loaded = load(config, {})
     store = connect(loaded.settings)
     apply(loaded, store)
     token, _ = make_token(store, SCOPES, ADMIN, None)
-    output = folder / "companion.log"
+    try:
+        with process_of(config, store, token) as started:
+            yield started
+    finally:
+        store.close()
+
+
+@contextmanager
+def another(server: Running) -> Iterator[Running]:
+    """One more process over the same store."""
+    folder = server.config.parent
+    config = folder / f"another-{secrets.token_hex(4)}.yaml"
+    config.write_text(yaml.safe_dump(_configuration(folder)))
+    with process_of(config, server.store, server.token) as started:
+        yield started
+
+
+@contextmanager
+def process_of(config: Path, store: SqlStore[Snapshot], token: str) -> Iterator[Running]:
+    """Start a companion process with that file."""
+    port = yaml.safe_load(config.read_text())["admin"]["listen"].rpartition(":")[2]
+    output = config.with_suffix(".log")
     command = [sys.executable, "-m", "lychgate.web", "--config", str(config)]
-    with output.open("wb") as sink:
+    with output.open("ab") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
     base = f"http://127.0.0.1:{port}/client/v4"
     try:
         _wait_for(f"{base}/openapi.json", process, output)
-        yield Running(base, token, store, output, config)
+        yield Running(base, token, store, output, config, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(15)
-        store.close()
 
 
-def _configuration(folder: Path, port: int) -> dict[str, Any]:
+def _configuration(folder: Path) -> dict[str, Any]:
     return {
         "team": {"name": "Example", "url": f"https://{TEAM}"},
         "store": f"sqlite:///{folder / 'lychgate.db'}",
         "companion": {"listen": f"127.0.0.1:{free_port()}"},
         "health": {"listen": f"127.0.0.1:{free_port()}"},
-        "admin": {"listen": f"127.0.0.1:{port}", "calls_per_minute": 1_000_000},
+        "admin": {"listen": f"127.0.0.1:{free_port()}", "calls_per_minute": 1_000_000},
     }
 
 
