@@ -22,7 +22,7 @@ def measure() -> Mapping[str, float]:
     """Memory after a second swap, and the time from start to the first snapshot."""
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(Path(folder))
-        _fill(settings)
+        fill(settings)
         answer = subprocess.run(
             [sys.executable, "-m", "bench.memory", folder],
             capture_output=True,
@@ -37,7 +37,8 @@ def _settings(folder: Path) -> Settings:
     return Settings(Team("https://team.example.com"), store=f"sqlite:///{folder / 'lychgate.db'}")
 
 
-def _fill(settings: Settings) -> None:
+def fill(settings: Settings) -> None:
+    """Ten thousand applications of five policies each, and as many service tokens."""
     store = connect(settings)
     try:
         store.change(Actor("bench", "system"), _edits)
