@@ -29,6 +29,18 @@ def _arguments() -> argparse.Namespace:
         default=Path("/etc/ssl/certs/ca-certificates.crt"),
         help="authorities for origins with https",
     )
+    parser.add_argument(
+        "--decision",
+        action="append",
+        metavar="ADDRESS",
+        help="decision server of any node, repeated for each; default: those of this file",
+    )
+    parser.add_argument(
+        "--companion",
+        action="append",
+        metavar="HOST:PORT",
+        help="companion app of any node, repeated for each; default: that of this file",
+    )
     parser.add_argument("--trusted-hops", type=int, default=0, help="proxies in front of Envoy")
     parser.add_argument("--collector", help="HOST:PORT that takes traces (OTLP over gRPC)")
     parser.add_argument("--admin", help="HOST:PORT of the administration interface")
@@ -43,8 +55,11 @@ def main() -> None:
     if options.trusted_hops < 0:
         raise SystemExit("error --trusted-hops cannot be below 0")
     try:
+        own = layout_of(load(options.config).settings, options.listen, options.check)
         layout = replace(
-            layout_of(load(options.config).settings, options.listen, options.check),
+            own,
+            decision=tuple(options.decision or own.decision),
+            companions=tuple(options.companion or own.companions),
             certificates=Certificates(options.certificate, options.key, options.client_ca)
             if options.certificate
             else None,

@@ -56,7 +56,7 @@ class Layout:
     listen: str
     team: tuple[str, ...]
     decision: tuple[str, ...]
-    companion: str
+    companions: tuple[str, ...]
     upstreams: tuple[Upstream, ...]
     certificates: Certificates | None = None
     upstream_ca: Path = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -83,7 +83,7 @@ def layout_of(settings: Settings, listen: str, check: Check = Check.GRPC) -> Lay
         team=_companion_hosts(settings.team),
         check=check,
         decision=asked[check],
-        companion=settings.companion.listen,
+        companions=(settings.companion.listen,),
         upstreams=settings.upstreams,
         sample=settings.tracing.sample,
     )
@@ -105,7 +105,7 @@ def render(layout: Layout) -> str:
         "applications": _applications(layout.upstreams),
         "decision": _yaml(_endpoints("lychgate_decision", layout.decision)),
         "companion-health": _yaml(_health_check(layout.team[0])),
-        "companion": _yaml(_endpoints("lychgate_companion", (layout.companion,))),
+        "companion": _yaml(_endpoints("lychgate_companion", layout.companions)),
         "origins": _origins(layout),
         "admin": _admin(layout.admin),
     }
@@ -230,7 +230,7 @@ def _route(upstream: Upstream) -> dict[str, object]:
 
 def _origins(layout: Layout) -> str:
     names = dict.fromkeys(upstream.to for upstream in layout.upstreams)
-    return _yaml([_origin(to, layout.upstream_ca) for to in names])
+    return _yaml([_origin(to, layout.upstream_ca) for to in names]) if names else ""
 
 
 def _origin(to: str, upstream_ca: Path) -> dict[str, object]:

@@ -77,7 +77,7 @@ def standing(
             listen=f"127.0.0.1:{free_port()}",
             team=(TEAM,),
             decision=(f"unix:{socket}",),
-            companion=companion.address,
+            companions=(companion.address,),
             check=request.param,
             upstreams=(
                 Upstream(HOST, f"http://{origin.address}"),

@@ -75,7 +75,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
             listen=f"127.0.0.1:{free_port()}",
             team=("team.example",),
             decision=(endpoint,),
-            companion="127.0.0.1:1",
+            companions=("127.0.0.1:1",),
             upstreams=(Upstream("a.example", f"http://{origin.address}"),),
         )
         with running_envoy(layout, folder, log) as envoy:

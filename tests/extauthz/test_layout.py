@@ -31,7 +31,7 @@ LAYOUT = Layout(
     listen="127.0.0.1:8080",
     team=("login.example.com",),
     decision=("unix:/run/lychgate/decision.sock", "unix:/run/lychgate/decision.sock-1"),
-    companion="127.0.0.1:8800",
+    companions=("127.0.0.1:8800",),
     upstreams=(
         Upstream("app.example.com", "http://127.0.0.1:9000"),
         Upstream("app.example.com", "https://backend.example.com", "/api/"),
@@ -93,7 +93,7 @@ def test_the_shipped_file_is_what_its_own_layout_renders() -> None:
         listen="127.0.0.1:8080",
         team=("login.example.com",),
         decision=("127.0.0.1:9001",),
-        companion="127.0.0.1:8800",
+        companions=("127.0.0.1:8800",),
         upstreams=(Upstream("app.example.com", "http://127.0.0.1:9000"),),
     )
     assert yaml.safe_load(render(layout)) == yaml.safe_load(template())
@@ -157,6 +157,22 @@ def test_the_command_prints_a_file_for_an_installation(tmp_path: Path) -> None:
     assert "http://127.0.0.1:3000" in clusters
 
 
+def test_the_command_names_the_servers_of_other_nodes(tmp_path: Path) -> None:
+    file = tmp_path / "lychgate.yaml"
+    file.write_text(yaml.safe_dump({"team": {"url": "https://login.example.com"}}))
+    command = [sys.executable, "-m", "extauthz.config", "--config", str(file)]
+    nodes = ("10.0.0.1", "10.0.0.2")
+    for node in nodes:
+        command += ["--decision", f"{node}:9001", "--companion", f"{node}:8800"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    clusters = yaml.safe_load(done.stdout)["static_resources"]["clusters"]
+    for name in ("lychgate_decision", "lychgate_companion"):
+        (assigned,) = (one["load_assignment"] for one in clusters if one["name"] == name)
+        found = assigned["endpoints"][0]["lb_endpoints"]
+        addresses = [one["endpoint"]["address"]["socket_address"]["address"] for one in found]
+        assert addresses == list(nodes)
+
+
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "extauthz.config", "--config", str(tmp_path / "absent.yaml")]
     done = subprocess.run(command, capture_output=True, check=False)
@@ -186,7 +202,7 @@ def test_h06_the_rightmost_untrusted_address_counts(
             LAYOUT,
             listen=f"127.0.0.1:{free_port()}",
             decision=(f"unix:{tmp_path}/decision.sock",),
-            companion=origin.address,
+            companions=(origin.address,),
             upstreams=(Upstream("a.example", f"http://{origin.address}"),),
             trusted_hops=hops,
         )
@@ -216,7 +232,7 @@ def test_client_certificates_are_validated_before_anybody_hears_of_them(tmp_path
             LAYOUT,
             listen=f"127.0.0.1:{free_port()}",
             decision=(f"unix:{tmp_path}/decision.sock",),
-            companion=origin.address,
+            companions=(origin.address,),
             upstreams=(Upstream("a.example", f"http://{origin.address}"),),
             certificates=Certificates(
                 tmp_path / "server.pem", tmp_path / "server.key", tmp_path / "ca.pem"

@@ -54,7 +54,7 @@ def a_place(folder: Path, workers: int, check: Check = Check.GRPC) -> Iterator[P
         installation = install(folder, [PUBLIC, STAFF], upstreams, workers, check)
         layout = replace(
             layout_of(installation.settings, f"127.0.0.1:{free_port()}", check),
-            companion=origin.address,
+            companions=(origin.address,),
         )
         with running_envoy(layout, folder, log) as front:
             yield Place(front, installation)
