@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from lychgate.core.decision import Reason
 from lychgate.core.events import AccessEvent
 
 BOUNDS = (50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 0.1, 0.5, 2.0)
@@ -27,7 +28,10 @@ class DecisionCounts(Collector):
 
     def __init__(self, registry: CollectorRegistry, *, by_application: bool = False) -> None:
         self._lock = Lock()
-        self._cells: dict[tuple[str, str], list[float]] = {}
+        # What alerts look for is there from the start, so that the first one is a change.
+        self._cells: dict[tuple[str, str], list[float]] = {
+            ("deny", reason): _empty() for reason in (Reason.STALE, Reason.ERROR)
+        }
         """By decision and reason: how many fell into each bucket, then the sum of seconds."""
         registry.register(self)
         self._by_application = by_application
@@ -47,7 +51,7 @@ class DecisionCounts(Collector):
         with self._lock:
             cell = self._cells.get(key)
             if cell is None:
-                cell = self._cells[key] = [0.0] * (len(BOUNDS) + 2)
+                cell = self._cells[key] = _empty()
             cell[bucket] += 1
             cell[-1] += seconds
         if self._by_application and because.app is not None:
@@ -77,6 +81,10 @@ class DecisionCounts(Collector):
             seconds.add_metric((decision,), [(str(le), n) for le, n in counted], merged[-1])
         yield decisions
         yield seconds
+
+
+def _empty() -> list[float]:
+    return [0.0] * (len(BOUNDS) + 2)
 
 
 def _of(

@@ -71,6 +71,8 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        for outcome in ("sent", "failed", "dropped"):
+            self._mails.labels(outcome)  # there from the start, so that the first one is a change
 
     def _count_programs(self, registry: CollectorRegistry) -> None:
         self._tokens = Counter(

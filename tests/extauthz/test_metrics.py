@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from lychgate.core.decision import Reason
 from lychgate.processes import accepts
 from lychgate.web.app import ROUTES
 from tests.docs import pages
+from tests.extauthz.monitoring import FOLDER, alerts, prometheus, queries
 from tests.support.envoy import free_port, running_module, wait_until
 from tests.support.front import Log, exchange, request_bytes
 from tests.support.installation import Installation, behind_envoy, install
@@ -209,3 +211,46 @@ def test_each_worker_counts_for_itself_and_all_of_it_is_there(place: Place) -> N
         assert value(told, "lychgate_snapshot_age_seconds") < 10
         assert value(told, "lychgate_snapshot_objects", kind="application") == 2
         assert value(told, "lychgate_signing_key_active_timestamp_seconds") > 0
+
+
+_NAME = re.compile(r"\b(?:lychgate|process)_\w+")
+_SUFFIX = re.compile(r"_(?:bucket|count|sum)$")
+
+
+def test_every_query_of_dashboard_and_alerts_is_about_what_is_counted(place: Place) -> None:
+    told = {name for scraped in place.scraped().values() for name in scraped}
+    for query in queries():
+        for name in _NAME.findall(query):
+            assert {name, _SUFFIX.sub("", name)} & told, (name, query)
+
+
+def test_every_metric_that_is_counted_is_on_the_dashboard() -> None:
+    shown = {_SUFFIX.sub("", name) for query in queries() for name in _NAME.findall(query)}
+    listed = {name for name in pages.rows(REFERENCE.read_text()) if name.startswith("lychgate_")}
+    by_name = {"lychgate_service_token_ends_timestamp_seconds"}
+    assert listed - shown == by_name
+
+
+def test_a_real_prometheus_answers_every_query(place: Place, tmp_path: Path) -> None:
+    with prometheus(tmp_path, place.companion, place.workers) as server:
+        for query in queries():
+            server.ask(query)
+        assert len(server.ask("lychgate_store_up == 1")) == 3
+        assert server.ask("max(lychgate_snapshot_revision) - min(lychgate_snapshot_revision)")
+        assert server.ask("sum by (decision) (rate(lychgate_decisions_total[1m]))")
+        for rule in alerts():
+            assert server.ask(rule["expr"]) == [], f"{rule['alert']} fires and nothing is wrong"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "rules", "alerts.yml"),
+        ("check", "config", "prometheus.yml"),
+        ("test", "rules", "alerts_test.yml"),
+    ],
+    ids="-".join,
+)
+def test_promtool_takes_the_files(words: tuple[str, ...]) -> None:
+    done = subprocess.run(["promtool", *words], cwd=FOLDER, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
