@@ -10,7 +10,6 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from extauthz.asking import Judge, Untranslatable, hint_of
-from extauthz.http.passing import NotForThisProxy
 from extauthz.http.question import to_request
 from extauthz.http.reply import Reply, plain
 from extauthz.http.styles import STYLES
@@ -69,12 +68,7 @@ class Check:
             return plain(404)
         request = to_request(scope["headers"], style.names)
         judge = self._again if style.again else self._judge
-        try:
-            return style.reply(judge.check(request), request)
-        except NotForThisProxy as error:
-            event = {"request_id": request.id}
-            _LOGGER.info("a request was refused: %s", error.message, extra={"event": event})
-            return plain(400)
+        return style.reply(judge.check(request), request)
 
 
 def _listed(peer: str, peers: tuple[Network, ...] | None) -> bool:

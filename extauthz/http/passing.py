@@ -9,7 +9,7 @@ from dataclasses import astuple
 
 from extauthz.asking import Untranslatable
 from extauthz.http.question import OWN
-from extauthz.http.reply import Reply, plain
+from extauthz.http.reply import VERDICT, Reply, plain
 from lychgate.core.decision import HeaderList
 from lychgate.core.request import Request
 from lychgate.core.urls import ASSERTION, METADATA, OWNED_HEADERS, USER_EMAIL, USER_ID
@@ -17,11 +17,10 @@ from lychgate.errors import LychgateError
 from lychgate.gate import Forward
 
 TARGET = OWN.target
-VERDICT = "x-lychgate-verdict"
 EDITED = (ASSERTION, USER_EMAIL, USER_ID, "cookie")
 """Every header that a decision sets for an origin."""
-LISTED = (*EDITED, "authorization")
-"""What proxies copy that know only a fixed list."""
+LISTED = (*EDITED, "authorization", "set-cookie", METADATA)
+"""What proxies copy that know only a fixed list: five for the origin, two for the visitor."""
 REMOVE = "x-envoy-auth-headers-to-remove"
 """The name that Envoy gives it; HAProxy's script reads it too."""
 _REMOVABLE = OWNED_HEADERS | {"cookie", "authorization"}
@@ -54,9 +53,13 @@ def by_list(forward: Forward, request: Request) -> Reply:
             raise NotForThisProxy(f"this proxy cannot remove the header `{name}`")
     if len(forward.response_cookies) > 1:
         raise Untranslatable("this proxy passes on one cookie at most")
-    told = {**dict(_told(forward)), "authorization": _authorization(forward, request)}
+    told = {
+        **dict(_told(forward)),
+        **dict(_to_the_visitor(forward)),
+        "authorization": _authorization(forward, request),
+    }
     listed = tuple((name, told.get(name, "")) for name in LISTED)
-    return Reply(200, (_FORWARD, (TARGET, forward.path), *listed, *_to_the_visitor(forward)))
+    return Reply(200, (_FORWARD, (TARGET, forward.path), *listed))
 
 
 def by_list_as_spelled(forward: Forward, request: Request) -> Reply:
@@ -74,7 +77,8 @@ def by_short_list(forward: Forward, request: Request) -> Reply:
 
 
 def no_longer(forward: Forward, request: Request) -> Reply:
-    """For a question about the answer of a refusal, which there is none of any more."""
+    """For a question about the answer of a refusal, when it is none any more."""
+    by_list(forward, request)  # which may have been what was refused
     return plain(503, "this was refused a moment ago, please try again")
 
 

@@ -7,6 +7,8 @@ from extauthz.asking import Untranslatable
 from lychgate.answer import Answer
 from lychgate.core.decision import HeaderList
 
+VERDICT = "x-lychgate-verdict"
+"""`forward` in a reply that lets a request pass, for proxies that can look at it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
 _PLAIN = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
@@ -33,26 +35,34 @@ def plain(status: int, text: str = "") -> Reply:
     return Reply(status, _PLAIN, f"{text}\n".encode() if text else b"")
 
 
-def as_it_is(answer: Answer) -> Reply:
-    """For proxies that pass on whatever lets nothing through."""
+def of(answer: Answer) -> Reply:
+    """The gate's own answer, complete."""
     if not 200 <= answer.status <= 599:
         raise Untranslatable(f"`{answer.status}` is not the status of an answer")
     body = b"" if answer.status in _WITHOUT_BODY else answer.body
     return Reply(answer.status, answer.headers, body)
 
 
-def for_envoy(answer: Answer) -> Reply:
+def as_it_is(refusal: Reply) -> Reply:
+    """For proxies that pass on whatever lets nothing through."""
+    return refusal
+
+
+def marked(refusal: Reply) -> Reply:
+    """For HAProxy, whose own errors look like an answer to the script that asks."""
+    return Reply(refusal.status, (*refusal.headers, (VERDICT, "answer")), refusal.body)
+
+
+def for_envoy(refusal: Reply) -> Reply:
     """For Envoy, to which 200 says yes: its configuration makes 203 a 200 again."""
-    reply = as_it_is(answer)
-    return Reply(203, reply.headers, reply.body) if reply.status == 200 else reply
+    return Reply(203, refusal.headers, refusal.body) if refusal.status == 200 else refusal
 
 
-def in_a_word(answer: Answer) -> Reply:
+def in_a_word(refusal: Reply) -> Reply:
     """For nginx, which passes nothing on: it asks a second time for the answer itself."""
     return plain(403)
 
 
-def no_success(answer: Answer) -> Reply:
+def no_success(refusal: Reply) -> Reply:
     """For proxies that take any success for a yes, whatever it says."""
-    reply = as_it_is(answer)
-    return plain(403) if reply.status < 300 else reply
+    return plain(403) if refusal.status < 300 else refusal

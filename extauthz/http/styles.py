@@ -1,15 +1,19 @@
 """Which kinds of proxy can ask, each at a path of its own, and how each is spoken to."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
 from extauthz.http import passing, reply
+from extauthz.http.passing import NotForThisProxy
 from extauthz.http.question import FORWARDED, OWN, Names
-from extauthz.http.reply import Reply, plain
+from extauthz.http.reply import Reply, of, plain
 from lychgate.answer import Answer
 from lychgate.core.request import Request
 from lychgate.gate import Forward, Outcome, ToCompanion
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,8 @@ class Style:
 
     names: Names
     passes: Callable[[Forward, Request], Reply]
-    answers: Callable[[Answer], Reply]
+    refuses: Callable[[Reply], Reply]
+    """What it is told when a request does not pass, and the visitor is to get this."""
     again: bool = False
     """Whether it asks about a request that was judged, and counted, just before."""
 
@@ -26,20 +31,25 @@ class Style:
         """The reply for an outcome."""
         match outcome:
             case Forward():
-                return self.passes(outcome, request)
+                try:
+                    return self.passes(outcome, request)
+                except NotForThisProxy as error:
+                    event = {"request_id": request.id}
+                    _LOGGER.info("a request was refused: %s", error.message, extra={"event": event})
+                    return self.refuses(plain(400))
             case Answer():
-                return self.answers(outcome)
+                return self.refuses(of(outcome))
             case ToCompanion():
                 # The proxy sends our paths to the companion without asking. What comes here was
                 # routed elsewhere, and a reply cannot change its route.
-                return plain(404)
+                return self.refuses(plain(404))
             case _:
                 assert_never(outcome)
 
 
 STYLES: Mapping[bytes, Style] = {
     b"/check/envoy": Style(OWN, passing.by_edits, reply.for_envoy),
-    b"/check/haproxy": Style(OWN, passing.by_edits, reply.as_it_is),
+    b"/check/haproxy": Style(OWN, passing.by_edits, reply.marked),
     b"/check/nginx": Style(OWN, passing.by_list, reply.in_a_word),
     b"/check/nginx/answer": Style(OWN, passing.no_longer, reply.as_it_is, again=True),
     b"/check/caddy": Style(OWN, passing.by_list_as_spelled, reply.as_it_is),

@@ -143,6 +143,15 @@ APPLICATIONS = (
     Case("no-upstream", Then.DENIED, host="nowhere.example", status=403),
     Case("exempted", Then.PASSED, "/x", host=FREE, headers=COOKIE),
     Case("port", Then.LOGIN, host="a.example:8443"),
+    Case("oauth-challenge", Then.DENIED, "/x", host="oauth.example", app="OAUTH", status=401),
+    Case("oauth-navigation", Then.LOGIN, "/x", host="oauth.example", app="OAUTH", headers=NAVIGATE),
+    Case(
+        "cors-fetch",
+        Then.DENIED,
+        host="cors.example",
+        headers=(*CORS, ("Origin", "https://x.example")),
+        status=401,
+    ),
     Case(
         "preflight-refused",
         Then.DENIED,
@@ -153,6 +162,14 @@ APPLICATIONS = (
 )
 
 OWN = (
+    Case("oauth-metadata", Then.OWN, "/.well-known/oauth-protected-resource", "oauth.example"),
+    Case(
+        "preflight-answered",
+        Then.OWN,
+        host="cors.example",
+        method="OPTIONS",
+        headers=(("Origin", "https://x.example"), ("Access-Control-Request-Method", "PUT")),
+    ),
     Case("team", Then.OWN, host="team.example", headers=NAVIGATE),
     Case("login-for-nothing", Then.OWN, "/cdn-cgi/access/login", host="team.example", status=404),
     Case("certs", Then.OWN, "/cdn-cgi/access/certs", host="team.example"),

@@ -10,19 +10,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tests.httpcheck.rows import TESTS
 from tests.security.rows import AREAS, ROWS, WAITS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "security-catalogue.md"
+OVER_HTTP = {"nginx": "nginx", "caddy": "Caddy", "haproxy": "HAProxy"}
+"""The proxies that ask over HTTP, beside Envoy, which does so too."""
 _NAME = re.compile(r"test((?:_[A-Za-z][0-9]{2})+)_")
 _INTRODUCTION = """# Security catalogue
 
 For developers. Each row is an attack or a fault; behind it stand tests that try it. "Through" says
 which proxy they go through, with the real decision server and companion app behind it unless the
 file is one of `tests/addon` and `tests/extauthz`, which try one adapter alone; "—" is the part
-itself without a proxy. Tests through both proxies also compare the two answers, and what the origin
-was told, with each other.
+itself without a proxy. Tests through Envoy and mitmproxy also compare the two answers, and what the
+origin was told, with each other. Where nginx, Caddy and HAProxy are named, the test runs through
+each of them and through Envoy with the HTTP check, see `tests/httpcheck`.
 
 `make docs` rewrites this page from the names of the tests; `tests/security/test_catalogue.py` fails
 when a row has no test or the page names one that is gone. Load is scaled by `LYCHGATE_TEST_SCALE`;
@@ -65,12 +70,22 @@ def _tests(file: Path) -> Iterator[tuple[Trial, list[str]]]:
 
 def _through(path: str, test: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
     arguments = {argument.arg for argument in test.args.args}
-    said = {node.value for node in ast.walk(test) if isinstance(node, ast.Constant)}
+    said = _constants(test)
+    if path.startswith("tests/httpcheck/"):
+        marked = {one for mark in test.decorator_list for one in _constants(mark)}
+        named = [name for key, name in OVER_HTTP.items() if key in marked or key in test.name]
+        return frozenset(named or OVER_HTTP.values())
+    if path.startswith("tests/security/") and test.name in TESTS:
+        return frozenset({"Envoy", "mitmproxy", *OVER_HTTP.values()})
     if arguments & {"both", "fronts", "front", "on_postgres"}:
         return frozenset({"Envoy", "mitmproxy"})
     if "fragile" in arguments or path.startswith("tests/extauthz/") or "envoy" in said:
         return frozenset({"Envoy"})
     return frozenset({"mitmproxy"}) if path.startswith("tests/addon/") else frozenset()
+
+
+def _constants(part: ast.AST) -> set[Any]:
+    return {node.value for node in ast.walk(part) if isinstance(node, ast.Constant)}
 
 
 def page() -> str:

@@ -4,12 +4,15 @@ What the login pages do with cookies (C05, C06, C08, C10) is tried in `tests/web
 """
 
 from hashlib import sha256
+from itertools import count
 
 import pytest
 
 from tests.support.both import Both
 from tests.support.catalogue import ALICE, BOB, real_now, wait_for
 from tests.support.front import Pairs
+
+_NUMBERS = count()
 
 
 def cookie(line: str) -> Pairs:
@@ -97,7 +100,7 @@ def test_C05_cookies_of_a_redirect_to_the_login(both: Both) -> None:
 
 def test_C07_a_token_is_dead_on_every_proxy_once_its_login_is_over(both: Both) -> None:
     catalogue = both.catalogue
-    person = catalogue.person("leaver@staff.example")
+    person = catalogue.person(f"leaver.{next(_NUMBERS)}@staff.example")
     token = catalogue.token(person.email, "ROOT")
     sent = cookie(f"CF_Authorization={token}")
     both.ask(headers=sent).ok(person.email, "ROOT")

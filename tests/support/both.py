@@ -8,7 +8,7 @@ tells nothing of our insides.
 import json
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +22,7 @@ from lychgate.core.urls import (
     USER_ID,
     is_owned,
 )
-from tests.support.catalogue import TEAM, Catalogue
+from tests.support.catalogue import TEAM, Catalogue, Proxy
 from tests.support.front import Pairs, Reply, Seen, request_bytes
 
 OF_THE_PROXY = frozenset(
@@ -30,6 +30,7 @@ OF_THE_PROXY = frozenset(
         "x-request-id",
         "x-forwarded-proto",
         "x-forwarded-for",
+        "x-forwarded-host",
         "x-envoy-external-address",
         "connection",
     }
@@ -113,8 +114,8 @@ class Answers:
         """Clients and origins cannot tell which proxy it was."""
         first, *others = self.exchanges
         for other in others:
-            assert first.client_view() == other.client_view()
-            assert first.origin_view() == other.origin_view()
+            assert first.client_view() == other.client_view(), (first.front, other.front)
+            assert first.origin_view() == other.origin_view(), (first.front, other.front)
 
     def login(self, app: str) -> None:
         """LOGIN for an application."""
@@ -178,10 +179,15 @@ class Both:
 
     catalogue: Catalogue
 
+    @property
+    def fronts(self) -> Mapping[str, Proxy]:
+        """The proxies by name."""
+        return self.catalogue.fronts
+
     def send(self, data: bytes, timeout: float = 10.0) -> Answers:
         """The same bytes through each proxy."""
         found = []
-        for name, front in self.catalogue.fronts.items():
+        for name, front in self.fronts.items():
             front.clear_log()
             reply = front.send_raw(data, timeout)
             found.append(Exchange(name, reply, front.origin_log()))

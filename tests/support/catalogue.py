@@ -67,6 +67,14 @@ _BY_NAME = {
 }
 _ALLOW_MACHINE = {"name": "machines as people", "decision": "allow", "include": [_MACHINE]}
 
+_CORS = {
+    "allowed_origins": ["https://x.example"],
+    "allowed_methods": ["GET", "PUT"],
+    "allow_all_headers": True,
+    "allow_credentials": True,
+    "max_age": 60,
+}
+
 
 def _app(name: str, uri: str, *policies: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     return {
@@ -90,12 +98,14 @@ APPLICATIONS = (
     _app("MACHINE", "machine.example", _ALLOW_MACHINE),
     _app("GONE", "gone.example", _EVERYONE),
     _app("SINGLE", "single.example", _BY_MACHINE, read_service_tokens_from_header="Authorization"),
+    _app("OAUTH", "oauth.example", _STAFF, oauth_configuration={"enabled": True}),
+    _app("CORS", "cors.example", _STAFF, cors_headers=_CORS),
 )
 FREE = "free.example"
 """A host without an application, in a zone that is exempted from the refusal of such hosts."""
 HOSTS: tuple[str, ...] = (
     *("a.example", "b.example", "address.example", "named.example", "preflight.example"),
-    *("bound.example", "machine.example", "single.example"),
+    *("bound.example", "machine.example", "single.example", "oauth.example", "cors.example"),
     *("*.w.example", "w.example", "xw.example", FREE),
 )
 
@@ -289,6 +299,7 @@ class Catalogue:
         settings = self.settings
         listening: dict[str, tuple[str, ...]] = {
             "extauthz": settings.extauthz.endpoints,
+            "extauthz.http": settings.http_check.endpoints,
             "lychgate.web": (settings.companion.listen,),
         }
         asked = listening.get(module) or (self.fronts["mitmproxy"].url.removeprefix("http://"),)

@@ -4,9 +4,11 @@ import json
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha1
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,6 +16,8 @@ from typing import Protocol, Self
 from lychgate.core.urls import CERTS
 
 _HEALTH_CHECKS = (("Envoy/HC",), ("lychgate/health",))
+_WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What a handshake's key is joined with (RFC 6455 1.3)."""
 
 type Pairs = tuple[tuple[str, str], ...]
 
@@ -264,7 +268,7 @@ class Origin:
                 return True
             self.log.add(seen)
             if seen.all("upgrade") == ("websocket",):
-                self._echo_socket(handler)
+                self._echo_socket(handler, seen)
                 return False
             if seen.target == "/events":
                 self._events(handler)
@@ -301,9 +305,12 @@ class Origin:
         return content
 
     @staticmethod
-    def _echo_socket(handler: StreamRequestHandler) -> None:
+    def _echo_socket(handler: StreamRequestHandler, seen: Seen) -> None:
+        key = "".join(seen.all("sec-websocket-key")) + _WEBSOCKET
+        accept = b64encode(sha1(key.encode("latin-1")).digest())
         handler.wfile.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
         )
         while data := handler.connection.recv(65536):
             handler.connection.sendall(data)

@@ -6,8 +6,8 @@ import pytest
 
 from extauthz.asking import Judge
 from extauthz.http.app import Check
-from extauthz.http.passing import VERDICT
 from extauthz.http.question import OWN
+from extauthz.http.reply import VERDICT
 from extauthz.http.styles import STYLES
 from lychgate.core.request import Request
 from lychgate.gate import Outcome
@@ -69,7 +69,7 @@ def test_health_is_that_of_the_gate() -> None:
 
 
 def test_what_the_proxy_cannot_remove_is_a_bad_request() -> None:
-    assert put(a_check(_Removing()), "/check/nginx").status == 400
+    assert put(a_check(_Removing()), "/check/caddy").status == 400
 
 
 def test_the_second_question_goes_to_the_gate_that_counts_nothing() -> None:
