@@ -8,9 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 
-from lychgate.store.base import Catalogue, Edit, Kind, Put
+from lychgate.store.base import Catalogue, Edit, Kind, PinStatus, Put
 from tests.store.parts import ADMIN, Opened, Place, policy, real_clock
 
 
@@ -62,17 +61,34 @@ def edit(store: Opened) -> None:
     say(store.change(ADMIN, lambda _: [Put(Kind.POLICY, "p1", {"name": "from elsewhere"})]))
 
 
-ACTIONS: dict[str, Callable[[Opened], None]] = {
-    action.__name__: action for action in (keys, consume, count, churn, revoke, edit)
+def steps(store: Opened, round: str) -> None:
+    """Use up codes and PINs, refresh a grant, rotate keys; say each step once it is done."""
+    later = timedelta(hours=12)
+    for number in range(60):
+        name, now = f"{round}-{number}", real_clock()
+        found = store.oauth.codes.get(name.encode())
+        if found is not None and store.oauth.codes.redeem(name.encode(), found.grant, now):
+            say(["code", name])
+        if store.oauth.grants.rotate(f"{round}-refreshed", number + 1, now, later) is not None:
+            say(["refresh", number])
+        if store.pins.attempt(name, name.encode(), now).status is PinStatus.OK:
+            say(["pin", name])
+        if number % 5 == 0:
+            store.keys.rotate(now)
+            say(["keys", number])
+
+
+ACTIONS: dict[str, Callable[..., None]] = {
+    action.__name__: action for action in (keys, consume, count, churn, revoke, edit, steps)
 }
 
 
-def main(action: str, url: str, key_file: str = "") -> None:
+def main(action: str, url: str, *arguments: str) -> None:
     """Open the store, wait for a line when the test will send one, and act."""
     if os.environ.get("WAIT_FOR_LINE"):
         sys.stdin.readline()
-    store = Place(url, os.environ).open(real_clock, Path(key_file) if key_file else None)
-    ACTIONS[action](store)
+    store = Place(url, os.environ).open(real_clock)
+    ACTIONS[action](store, *arguments)
     store.close()
 
 
