@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import admin, bearer, decide, memory, service_tokens, throughput
+from bench import admin, bearer, decide, memory, revocation, service_tokens, throughput
 
 RESULTS = Path(__file__).parent / "results.json"
 ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
@@ -19,6 +19,7 @@ ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
     "memory": memory.measure,
     "service_tokens": service_tokens.measure,
     "throughput": throughput.measure,
+    "revocation": revocation.measure,
     "admin": admin.measure,
 }
 
