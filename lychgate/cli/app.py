@@ -14,6 +14,7 @@ from lychgate.cli import (
     asking,
     backups,
     files,
+    importing,
     logs,
     migrating,
     oauth,
@@ -69,6 +70,7 @@ app.add_typer(people.sessions, name="sessions")
 app.add_typer(people.users, name="users")
 app.add_typer(oauth.app, name="oauth")
 app.add_typer(access.app, name="access")
+app.add_typer(importing.app, name="import")
 
 
 def main() -> None:
