@@ -242,6 +242,7 @@ def test_X06_killed_while_a_code_is_checked(fragile: Catalogue) -> None:
         fragile.processes["lychgate.web"].wait()
         answer.join()
         fragile.start("lychgate.web")
+        fragile.served()
         twin.step(*form)
         logins = len(fragile.store.sessions.by_email(email))
         assert logins <= 1, (number, logins)
