@@ -10,7 +10,16 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import admin, bearer, decide, memory, revocation, service_tokens, throughput
+from bench import (
+    admin,
+    bearer,
+    decide,
+    http_check,
+    memory,
+    revocation,
+    service_tokens,
+    throughput,
+)
 
 RESULTS = Path(__file__).parent / "results.json"
 ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
@@ -20,6 +29,7 @@ ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
     "service_tokens": service_tokens.measure,
     "throughput": throughput.measure,
     "revocation": revocation.measure,
+    "http_check": http_check.measure,
     "admin": admin.measure,
 }
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -53,21 +54,45 @@ http_connection_manager.v3.HttpConnectionManager
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One way to ask for a decision: the real server, and one that does nothing."""
+
+    check: str
+    real: str
+    nothing: str
+    setting: str
+
+
+GRPC = Asked("grpc", "extauthz", "bench.nothing", "extauthz")
+HTTP = Asked("http", "extauthz.http", "bench.nothing_http", "http_check")
+
+
 def measure() -> Mapping[str, float]:
     """The rate behind a full decision over the rate behind one that does nothing."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        processes = stack.enter_context(Processes())
-        full, nothing, headers = _start(folder, processes)
-        rates = [(_rate(full, headers), _rate(nothing, headers)) for _ in range(ROUNDS)]
+    full, nothing, ratio = both_rates(GRPC)
     return {
-        "check_grpc_per_second": median(rate for rate, _ in rates),
-        "nothing_grpc_per_second": median(rate for _, rate in rates),
-        "check_grpc_over_nothing": median(one / other for one, other in rates),
+        "check_grpc_per_second": full,
+        "nothing_grpc_per_second": nothing,
+        "check_grpc_over_nothing": ratio,
     }
 
 
-def _start(folder: Path, processes: Processes) -> tuple[str, str, Sequence[str]]:
+def both_rates(asked: Asked) -> tuple[float, float, float]:
+    """The median rates behind the real server and behind nothing, and of their ratio."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        processes = stack.enter_context(Processes())
+        full, nothing, headers = _start(folder, processes, asked)
+        rates = [(_rate(full, headers), _rate(nothing, headers)) for _ in range(ROUNDS)]
+    return (
+        median(rate for rate, _ in rates),
+        median(rate for _, rate in rates),
+        median(one / other for one, other in rates),
+    )
+
+
+def _start(folder: Path, processes: Processes, asked: Asked) -> tuple[str, str, Sequence[str]]:
     origin = free_port()
     origin_file = folder / "origin.yaml"
     origin_file.write_text(_ORIGIN.format(port=origin))
@@ -76,15 +101,15 @@ def _start(folder: Path, processes: Processes) -> tuple[str, str, Sequence[str]]
     for name in ("check", "nothing"):
         endpoint = f"unix:{folder / name}.sock"
         config = folder / f"{name}.yaml"
-        config.write_text(yaml.safe_dump(_configuration(folder, endpoint, origin)))
-        server = python("extauthz", "--config", str(config))
+        config.write_text(yaml.safe_dump(_configuration(folder, endpoint, origin, asked)))
+        server = python(asked.real, "--config", str(config))
         if name == "nothing":
-            server = python("bench.nothing", endpoint)
+            server = python(asked.nothing, endpoint)
         else:
             token = _token(config)
         processes.start(name, server, folder / f"{name}.log")
         processes.wait_for(name, _accepting(endpoint))
-        urls[name] = _proxy(folder, processes, name, config)
+        urls[name] = _proxy(folder, processes, name, config, asked)
     headers = (f"Host: {_HOST}", "User-Agent: Mozilla/5.0 (X11; Linux x86_64) bench")
     cookie = f"Cookie: theme=dark; CF_Authorization={token}; lang=en"
     return urls["check"], urls["nothing"], (*headers, cookie)
@@ -94,13 +119,13 @@ def _accepting(address: str) -> Callable[[], bool]:
     return lambda: accepts(address)
 
 
-def _configuration(folder: Path, endpoint: str, origin: int) -> dict[str, object]:
+def _configuration(folder: Path, endpoint: str, origin: int, asked: Asked) -> dict[str, object]:
     return {
         "team": {"name": "bench", "url": "http://127.0.0.1:8080"},
         "public_scheme": "http",
         "public_port": 8080,
         "store": f"sqlite:///{folder / 'lychgate.db'}",
-        "extauthz": {"listen": [endpoint]},
+        asked.setting: {"listen": [endpoint]},
         "log": {"allow": False},
         "upstreams": [{"host": _HOST, "to": f"http://127.0.0.1:{origin}"}],
         "resources": {
@@ -148,9 +173,10 @@ def _envoy_command(file: Path) -> Sequence[str]:
     return (binary, "-c", str(file), *options)
 
 
-def _proxy(folder: Path, processes: Processes, name: str, config: Path) -> str:
+def _proxy(folder: Path, processes: Processes, name: str, config: Path, asked: Asked) -> str:
     port = free_port()
-    command = python("extauthz.config", "--config", str(config), "--listen", f"127.0.0.1:{port}")
+    options = ("--config", str(config), "--listen", f"127.0.0.1:{port}", "--check", asked.check)
+    command = python("extauthz.config", *options)
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     file = folder / f"envoy-{name}.yaml"
     file.write_text(made.stdout)
