@@ -395,3 +395,10 @@ def test_a_rule_that_cannot_be_written_lets_nobody_in(decision: str, part: str) 
         assert kept["include"] == EVERYONE and not kept.get("require") and not kept.get("exclude")
     else:
         assert left == []
+
+
+def test_a_block_of_which_a_part_cannot_be_written_blocks_everybody() -> None:
+    include = [{"email": {"email": "eve@example.com"}}, {"quantum": {"x": 1}}]
+    found = translated(policies=[policy("p", "deny", include, reusable=True)])
+    (kept,) = yaml.safe_load(found.text)["resources"]["policies"]
+    assert kept["include"] == EVERYONE
