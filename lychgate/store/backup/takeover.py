@@ -12,8 +12,9 @@ from lychgate.store import tables
 from lychgate.store.auditlog import append
 from lychgate.store.backup.archive import Header
 from lychgate.store.backup.dump import reflected
-from lychgate.store.base import AuditEvent
+from lychgate.store.base import AuditEvent, StoreTooNew
 from lychgate.store.database import Database
+from lychgate.store.migrations import HEAD, version_of
 from lychgate.store.objects import counter, lock_revision, next_revision, revocation
 
 _BATCH = 1000
@@ -25,6 +26,7 @@ still runs may take the restored state for one that it knows."""
 def take_over(target: Database, scratch: Database, header: Header, now: datetime) -> int:
     """Replace everything; how many rows of the audit log that was there were carried over."""
     with target.write() as connection:
+        _refuse_later(connection)
         theirs = reflected(connection)
         _lock(connection, theirs)
         with scratch.write() as proven:
@@ -41,6 +43,16 @@ def take_over(target: Database, scratch: Database, header: Header, now: datetime
         # Whoever knows an older revision than this reads everything.
         _set(connection, "floor", next_revision(connection))
     return carried
+
+
+def _refuse_later(connection: Connection) -> None:
+    """Never leave tables of a later version behind with an earlier one's rows in them."""
+    version = version_of(connection)
+    if version != HEAD:
+        raise StoreTooNew(
+            f"the store is at `{version}`, which is later than this version",
+            "restore with the newer version, or into an empty database",
+        )
 
 
 def _lock(connection: Connection, found: Mapping[str, Table]) -> None:

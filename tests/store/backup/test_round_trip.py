@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from lychgate.store.backup.archive import BadBackup
 from lychgate.store.backup.dump import CannotWriteBackup, NothingToBackUp
 from lychgate.store.backup.ending import Kept
 from lychgate.store.backup.restore import StoreNotEmpty
-from lychgate.store.base import AuditEvent, AuditFilter, BadMasterKey, Kind
+from lychgate.store.base import AuditEvent, AuditFilter, BadMasterKey, Kind, StoreTooNew
 from lychgate.store.sealing import VARIABLE, KeyPlace
 from lychgate.store.tables import metadata
 from tests.store.backup.conftest import Another
@@ -193,3 +194,16 @@ def test_a_backup_of_another_key_is_refused_before_anything(
 def test_a_file_that_is_not_there_is_named(another: Another, tmp_path: Path) -> None:
     with pytest.raises(BadBackup, match="cannot be read: No such file"):
         put_back(tmp_path / "b", another("sqlite"))
+
+
+def test_tables_of_a_later_version_are_left_alone(
+    another: Another, filled: Another, tmp_path: Path
+) -> None:
+    save(filled("sqlite"), tmp_path / "b")
+    target = filled("sqlite")
+    with opened(target) as database, database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    before = everything(target)
+    with pytest.raises(StoreTooNew, match="9999"):
+        put_back(tmp_path / "b", target, replace=True)
+    assert everything(target) == before

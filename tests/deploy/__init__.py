@@ -1,0 +1,1 @@
+"""The files for running it: units, containers, and what stands in them."""
