@@ -10,16 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import (
-    admin,
-    bearer,
-    decide,
-    http_check,
-    memory,
-    revocation,
-    service_tokens,
-    throughput,
-)
+from bench import bearer, decide, memory, paths, service_tokens
 
 RESULTS = Path(__file__).parent / "results.json"
 ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
@@ -27,10 +18,7 @@ ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
     "bearer": bearer.measure,
     "memory": memory.measure,
     "service_tokens": service_tokens.measure,
-    "throughput": throughput.measure,
-    "revocation": revocation.measure,
-    "http_check": http_check.measure,
-    "admin": admin.measure,
+    "paths": paths.measure,
 }
 
 

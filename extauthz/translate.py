@@ -5,10 +5,12 @@ and `_refused`, and both set everything that Envoy looks at.
 """
 
 import re
-from typing import assert_never
+from collections.abc import Iterable
+from typing import Protocol, assert_never
 
 import grpc
-from envoy.config.core.v3.base_pb2 import HeaderValueOption
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
 from extauthz.asking import Untranslatable, presented
@@ -25,6 +27,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
 
 
+type Headers = dict[str, tuple[str, ...]]
+
+
+class Options(Protocol):
+    """The header options of an answer."""
+
+    def add(self) -> HeaderValueOption:
+        """A new one at the end."""
+        ...
+
+
 def to_request(check: CheckRequest, client_ip: str | None, traceparent: str = "") -> Request:
     """The request as Envoy received and normalised it.
 
@@ -32,11 +45,12 @@ def to_request(check: CheckRequest, client_ip: str | None, traceparent: str = ""
     is a load balancer where one stands in front. So does `traceparent`, of Envoy's own span: the
     header of that name is the client's.
     """
-    headers = _headers(check)
+    attributes = check.attributes
+    http = attributes.request.http
+    headers = _headers(http)
     path, query = split_target(_pseudo(headers, ":path"))
     method, host = _pseudo(headers, ":method"), _pseudo(headers, ":authority")
     scheme = _pseudo(headers, ":scheme")
-    http = check.attributes.request.http
     request_id = headers.get("x-request-id", ())
     return Request(
         id=request_id[0] if len(request_id) == 1 else http.id,
@@ -47,24 +61,29 @@ def to_request(check: CheckRequest, client_ip: str | None, traceparent: str = ""
         query=query,
         headers=headers,
         client_ip=address(client_ip) if client_ip else None,
-        certificate=_certificate(check.attributes.source.certificate),
+        certificate=_certificate(attributes.source.certificate),
         traceparent=traceparent,
     )
 
 
-def _headers(check: CheckRequest) -> dict[str, tuple[str, ...]]:
-    http = check.attributes.request.http
+def _headers(http: AttributeContext.HttpRequest) -> Headers:
     if http.headers:
         # The plain map holds repeated headers joined and foreign bytes replaced.
         raise Untranslatable("the check carries no raw headers", "set `encode_raw_headers: true`")
-    headers: dict[str, tuple[str, ...]] = {}
-    for header in http.header_map.headers:
+    raw = http.header_map.headers
+    headers: Headers = {header.key: (header.raw_value.decode("latin-1"),) for header in raw}
+    return headers if len(headers) == len(raw) else _every_value(raw)
+
+
+def _every_value(raw: Iterable[HeaderValue]) -> Headers:
+    headers: Headers = {}
+    for header in raw:
         name, value = header.key, header.raw_value.decode("latin-1")
         headers[name] = (*headers[name], value) if name in headers else (value,)
     return headers
 
 
-def _pseudo(headers: dict[str, tuple[str, ...]], name: str) -> str:
+def _pseudo(headers: Headers, name: str) -> str:
     values = headers.pop(name, ())
     if len(values) != 1:
         raise Untranslatable(f"the check has {len(values)} values of `{name}`")
@@ -103,18 +122,18 @@ def _forwarded(forward: Forward, request: Request) -> CheckResponse:
     answer.SetInParent()
     for name, value in forward.set_headers:
         if request.headers.get(name) != (value,):
-            answer.headers.append(_option(name, value, _REPLACE))
+            _add(answer.headers, name, value, _REPLACE)
     target = request.path if request.query is None else f"{request.path}?{request.query}"
     if forward.path != target:
         # Changes the spelling only; Envoy has normalised what its route depends on.
-        answer.headers.append(_option(":path", forward.path, _REPLACE))
-    answer.headers_to_remove.extend(
-        name for name in forward.remove_headers if name in request.headers
-    )
+        _add(answer.headers, ":path", forward.path, _REPLACE)
+    for name in forward.remove_headers:
+        if name in request.headers:
+            answer.headers_to_remove.append(name)
     for cookie in forward.response_cookies:
-        answer.response_headers_to_add.append(_option("set-cookie", cookie, _ADD))
+        _add(answer.response_headers_to_add, "set-cookie", cookie, _ADD)
     for name, value in forward.response_headers:
-        answer.response_headers_to_add.append(_option(name, value, _REPLACE))
+        _add(answer.response_headers_to_add, name, value, _REPLACE)
     return response
 
 
@@ -127,22 +146,24 @@ def _refused(status: int, headers: HeaderList, body: bytes) -> CheckResponse:
     answer.status.code = status  # any status, not only those of the enum
     for name, value in headers:
         action = _ADD if name == "set-cookie" else _REPLACE
-        answer.headers.append(_option(name, value, action))
+        _add(answer.headers, name, value, action)
     if status not in _WITHOUT_BODY:
         answer.body = body.decode("utf-8", "replace")
     return response
 
 
-def _option(
-    name: str, value: str, action: HeaderValueOption.HeaderAppendAction
-) -> HeaderValueOption:
-    if _CONTROL.search(value):
+def _add(
+    options: Options, name: str, value: str, action: HeaderValueOption.HeaderAppendAction
+) -> None:
+    # A look at ASCII is quicker, and nearly every value is.
+    ascii = value.isascii()
+    if not (ascii and value.isprintable()) and _CONTROL.search(value):
         raise Untranslatable(f"the value of `{name}` holds a control character")
-    option = HeaderValueOption(append_action=action, keep_empty_value=True)
-    option.header.key = name
+    option = options.add()
+    option.append_action = action
+    option.keep_empty_value = True
+    header = option.header
+    header.key = name
     # Envoy ignores `raw_value` in answers. Our strings are bytes read as Latin-1, so UTF-8 passes
     # unchanged; bytes that are not UTF-8 cannot be sent and are replaced.
-    option.header.value = (
-        value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
-    )
-    return option
+    header.value = value if ascii else value.encode("latin-1").decode("utf-8", "replace")

@@ -55,10 +55,11 @@ class Processes:
         output: Path | None = None,
         restart: bool = False,
         environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """Start a process; its output goes to a file, or where ours goes."""
+    ) -> int:
+        """Start a process and return its id; its output goes to a file, or where ours goes."""
         process = _spawn(command, output, environment)
         self._children.append(Child(name, command, output, process, restart))
+        return process.pid
 
     def wait_for(self, name: str, ready: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until a process is ready; raises ProcessFailed when it ends or takes too long."""

@@ -14,7 +14,9 @@ GARBLED = Garbled()
 
 def bearer(request: Request, keyring: Keyring) -> str | Garbled | None:
     """The text of our token in the Authorization header (RFC 6750 2.1); None: there is none."""
-    values = request.headers.get("authorization", ())
+    values = request.headers.get("authorization")
+    if values is None:
+        return None
     if len(values) == 1:
         text = _credentials(values[0])
         return text if text is not None and _is_ours(text, keyring) else None

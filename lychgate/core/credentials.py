@@ -9,7 +9,7 @@ for the application counts, and two of different people count for nobody.
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -200,6 +200,8 @@ class Reader:
         found = [
             self._bound(self._held(value, Via.COOKIE), cookies) for value in _candidates(cookies)
         ]
+        if len(found) == 1:
+            return found[0]
         held = [one for one in found if isinstance(one, Held)]
         if len({(one.token.subject, one.token.common_name) for one in held}) > 1:
             return NoSession(Reason.AMBIGUOUS_SESSION)
@@ -306,9 +308,9 @@ def _is_service_token(token: Token) -> bool:
     return token.claims.get("service_token_status") is True
 
 
-def _candidates(cookies: list[tuple[str, str]]) -> Iterator[str]:
-    values = dict.fromkeys(value for name, value in cookies if name == AUTH_COOKIE)
-    yield from list(values)[:MAX_COOKIES]
+def _candidates(cookies: list[tuple[str, str]]) -> Sequence[str]:
+    values = [value for name, value in cookies if name == AUTH_COOKIE]
+    return values if len(values) < 2 else list(dict.fromkeys(values))[:MAX_COOKIES]
 
 
 def _binds(value: str, bound: str) -> bool:

@@ -73,8 +73,10 @@ class Onward:
 
     def _removed(self, headers: HeaderList) -> tuple[str, ...]:
         sent = self.request.headers
-        ours = {name for name, _ in headers}
-        remove = [name for name in owned_in(sent) if name not in ours]
+        remove = owned_in(sent)
+        if remove:
+            ours = {name for name, _ in headers}
+            remove = [name for name in remove if name not in ours]
         for value in sent.get("authorization", ()):
             if is_our_bearer(value, self.keyring):
                 remove.append("authorization")

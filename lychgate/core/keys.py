@@ -60,13 +60,14 @@ class Keyring:
 
     def usable(self, now: datetime) -> tuple[SigningKey, ...]:
         """The keys whose signatures count: published, or retired for less than the overlap."""
-        return tuple(
-            key for key in self.signing if key.retired_at is None or now < key.retired_at + OVERLAP
-        )
+        return tuple(key for key in self.signing if _is_usable(key, now))
 
     def by_kid(self, kid: str, now: datetime) -> SigningKey | None:
         """The usable key of that id."""
-        return next((key for key in self.usable(now) if key.kid == kid), None)
+        for key in self.signing:
+            if key.kid == kid and _is_usable(key, now):
+                return key
+        return None
 
     def knows(self, id: str, now: datetime) -> bool:
         """Whether what that key signed or sealed still counts."""
@@ -75,6 +76,10 @@ class Keyring:
     def sealing_key(self) -> SealingKey:
         """The key that seals now."""
         return self.sealing[-1]
+
+
+def _is_usable(key: SigningKey, now: datetime) -> bool:
+    return key.retired_at is None or now < key.retired_at + OVERLAP
 
 
 def new_signing_key(now: datetime, active_from: datetime | None = None) -> SigningKey:

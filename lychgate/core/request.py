@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 type Address = IPv4Address | IPv6Address
@@ -57,6 +58,7 @@ def split_target(target: str) -> tuple[str, str | None]:
     return path, query if mark else None
 
 
+@lru_cache(maxsize=4096)
 def address(text: str) -> Address | None:
     """Parse a client address, IPv4-mapped IPv6 unmapped; None when it is not one."""
     try:

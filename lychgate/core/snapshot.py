@@ -48,7 +48,11 @@ class CompiledApp:
 
     def policy(self, id: PolicyId | None) -> CompiledPolicy | None:
         """The policy of that id, if the application has it."""
-        return next((one for one in (*self.person, *self.machine) if one.id == id), None)
+        for policies in (self.person, self.machine):
+            for one in policies:
+                if one.policy.id == id:
+                    return one
+        return None
 
     @property
     def offers_login(self) -> bool:

@@ -1,0 +1,73 @@
+"""What a check costs a proxy: the same load on every way that a request can take."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.load import Load
+from bench.progress import note
+from bench.rounds import FULL, Effort, Lane, Rounds, run
+from bench.site import Site
+from bench.visits import snapshot_of, visits
+from bench.ways import WAYS
+from lychgate.clock import clock
+from lychgate.config import load
+from lychgate.config.edits import apply
+from lychgate.core.identity import Identity
+from lychgate.core.model import IdpId
+from lychgate.runtime import connect
+
+_HOST = "app.localhost"
+_WARM = 2.0
+
+
+def measure(effort: Effort = FULL) -> Mapping[str, float]:
+    """Each way's medians, and the ratios within the same rounds."""
+    with tempfile.TemporaryDirectory() as folder, Site(*_installation(Path(folder))) as site:
+        lanes = _lanes(site)
+        for name, lane in lanes.items():
+            note(f"trying {name}")
+            lane.load.check(lane.way.url, _WARM)
+        rounds = run(lanes, effort)
+    figures = _ratios(rounds)
+    for name in lanes:
+        figures.update(rounds.summary(name))
+    return figures
+
+
+def _installation(folder: Path) -> tuple[Path, Mapping[str, Any], list[str]]:
+    staff = {"email_domain": {"domain": "example.com"}}
+    policy = {"name": "staff", "decision": "allow", "include": [staff]}
+    app = {"name": "app", "type": "self_hosted", "domain": _HOST, "policies": ["staff"]}
+    settings = {
+        "team": {"name": "bench", "url": "http://127.0.0.1:8080"},
+        "public_scheme": "http",
+        "public_port": 8080,
+        "store": f"sqlite:///{folder / 'lychgate.db'}",
+        "resources": {"policies": [policy], "applications": [app]},
+    }
+    return folder, settings, [_HOST]
+
+
+def _lanes(site: Site) -> Mapping[str, Lane]:
+    loaded = load(site.config)
+    store = connect(loaded.settings)
+    try:
+        apply(loaded, store)
+    finally:
+        store.close()
+    snapshot = snapshot_of(site.settings)
+    (app,) = snapshot.apps
+    alice = Identity("5b2f6f0e", "alice@example.com", "", IdpId("idp"), "oidc", "1", clock())
+    load_ = Load(site.folder, "alice", visits(snapshot, [(app, alice, "nonce")]))
+    return {name: Lane(start(site), load_) for name, start in WAYS.items()}
+
+
+def _ratios(rounds: Rounds) -> dict[str, float]:
+    return {
+        "check_grpc_over_nothing": rounds.over("grpc", "nothing_grpc"),
+        "http_check_over_nothing": rounds.over("http", "nothing_http"),
+        "check_grpc_over_envoy": rounds.over("grpc", "alone"),
+        "http_check_over_envoy": rounds.over("http", "alone"),
+    }
