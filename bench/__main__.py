@@ -1,24 +1,27 @@
-"""Runs the measurements, prints them, and writes `bench/results.json`.
+"""Runs the measurements, prints them, and writes `bench/results.json` and `docs/benchmarks.md`.
 
-`python -m bench` runs all, `python -m bench decide memory` some; what was not run is kept.
+`python -m bench` runs all, and only then writes the page; `python -m bench decide scale` runs some.
+What was not run is kept in the results.
 """
 
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import bearer, decide, memory, paths, service_tokens
+from bench import admin, bearer, decide, paths, report, revocation, scale, service_tokens
+from bench.machine import describe
+from bench.progress import note
 
 RESULTS = Path(__file__).parent / "results.json"
 ALL: Mapping[str, Callable[[], Mapping[str, float]]] = {
     "decide": decide.measure,
     "bearer": bearer.measure,
-    "memory": memory.measure,
     "service_tokens": service_tokens.measure,
     "paths": paths.measure,
+    "scale": scale.measure,
+    "admin": admin.measure,
+    "revocation": revocation.measure,
 }
 
 
@@ -28,14 +31,19 @@ def main() -> None:
     unknown = sorted(set(names) - set(ALL))
     if unknown:
         raise SystemExit(f"no measurement is called {unknown[0]}; there are {', '.join(ALL)}")
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    results: dict[str, float] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for what, found in describe().items():
+        print(f"{what:12} {found}")
     for name in names:
+        note(name)
         for figure, value in ALL[name]().items():
-            results[figure] = round(value, 3)
-            print(f"  {figure:32} {value:12.3f}")
+            results[figure] = round(float(value), 3)
+            print(f"  {figure:36} {value:12.3f}", flush=True)
         RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
-    print("written to bench/results.json")
+    if not sys.argv[1:]:
+        report.write(results)
+        note("written to docs/benchmarks.md")
+    note("written to bench/results.json")
 
 
 if __name__ == "__main__":

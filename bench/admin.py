@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import yaml
 
-from bench.memory import APPLICATIONS, fill
+from bench.large import FULL, fill
 from bench.samples import browser_request
 from lychgate.admin.credentials import new_token
 from lychgate.admin.scopes import SCOPES
@@ -70,7 +70,7 @@ def _prepare(folder: Path) -> tuple[Path, str, str]:
 def _fill(config: Path) -> str:
     """So many applications, and a token for the API."""
     settings = load(config).settings
-    fill(settings)
+    fill(settings, replace(FULL, sessions=0, revocations=0))
     made, store = new_token(secrets.token_bytes), connect(settings)
     try:
         token = ApiToken("bench", "bench", "", SCOPES, clock())
@@ -88,7 +88,7 @@ def _ready(http: httpx.Client) -> bool:
 
 
 def _pages(http: httpx.Client) -> Mapping[str, float]:
-    last = APPLICATIONS // PER_PAGE
+    last = FULL.applications // PER_PAGE
     rounds = [(_page(http, 1), _page(http, last)) for _ in range(ROUNDS)]
     return {
         "admin_page_ms_10k": median(one for pair in rounds for one in pair) * 1000,

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from bench.samples import NOW, POLICIES, host
 from lychgate.core.identity import Identity
-from lychgate.core.model import AppId, IdpId, Team
+from lychgate.core.model import AppId, IdpId
 from lychgate.runtime import connect
 from lychgate.settings import Settings
 from lychgate.store import tables
@@ -23,7 +23,10 @@ _BATCH = 2000
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much an installation holds; each application has five policies and one that all share."""
+    """How much an installation holds; each application has five policies and one that all share.
+
+    One more application does without the shared one: no change of that reaches it.
+    """
 
     applications: int
     tokens: int
@@ -53,9 +56,10 @@ LIST = "00000000-0000-4000-b000-000000000000"
 """The list that the shared policy names."""
 
 
-def settings(folder: Path) -> Settings:
-    """An installation in a folder, on SQLite."""
-    return Settings(Team("https://team.example.com"), store=f"sqlite:///{folder / 'lychgate.db'}")
+def members(folder: Path) -> Mapping[str, object]:
+    """The settings of an installation in a folder, on SQLite."""
+    team = {"name": "bench", "url": "https://team.example.com"}
+    return {"team": team, "store": f"sqlite:///{folder / 'lychgate.db'}"}
 
 
 def fill(settings: Settings, size: Size) -> None:
@@ -77,9 +81,15 @@ def _edits(size: Size) -> Iterator[Edit]:
         secret = {"name": f"token {number}", "client_secret_hash": f"{number:064x}"}
         yield Put(Kind.SERVICE_TOKEN, f"00000000-0000-4000-8000-{number:012x}", secret)
     for index in range(size.applications):
-        for number in range(POLICIES):
-            yield Put(Kind.POLICY, policy_id(index, number), _policy(number))
+        yield from _own_policies(index)
         yield application(index)
+    yield from _own_policies(size.applications)
+    yield application(size.applications, shared=False)
+
+
+def _own_policies(index: int) -> Iterator[Edit]:
+    for number in range(POLICIES):
+        yield Put(Kind.POLICY, policy_id(index, number), _policy(index, number))
 
 
 def shared_list(addresses: Sequence[str]) -> Put:
@@ -95,9 +105,9 @@ def shared_policy(name: str, domain: str = "shared.example.com") -> Put:
     return Put(Kind.POLICY, SHARED, body)
 
 
-def application(index: int, name: str = "") -> Put:
-    """An application with its policies."""
-    ids = [*(policy_id(index, number) for number in range(POLICIES)), SHARED]
+def application(index: int, name: str = "", *, shared: bool = True) -> Put:
+    """An application with its policies, and the shared one."""
+    ids = [policy_id(index, number) for number in range(POLICIES)] + [SHARED] * shared
     body: Mapping[str, object] = {
         "name": name or f"application {index}",
         "type": "self_hosted",
@@ -108,13 +118,13 @@ def application(index: int, name: str = "") -> Put:
     return Put(Kind.APPLICATION, app_id(index), body)
 
 
-def _policy(number: int) -> Mapping[str, object]:
+def _policy(index: int, number: int) -> Mapping[str, object]:
     return {
         "name": f"policy {number}",
         "decision": "allow",
         "include": [
             {"email_domain": {"domain": f"team{number}.example.com"}},
-            {"email": {"email": f"person{number}@example.com"}},
+            {"email": {"email": f"person{number}@site{index}.example.com"}},
         ],
         "reusable": False,
     }

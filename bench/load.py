@@ -33,6 +33,8 @@ function init(arguments)
     table.insert(requests, wrk.format("GET", "/reports/2026/november?page=2", headers))
   end
   count = #requests
+  math.randomseed(os.time())
+  at = math.random(count)
 end
 
 function request()
@@ -81,11 +83,12 @@ class Went:
 
 
 class Load:
-    """The visits of a file, one after the other and from the beginning again."""
+    """Visits, one after the other from some place on, and from the beginning again."""
 
     def __init__(self, folder: Path, name: str, visits: Sequence[Visit]) -> None:
         if shutil.which("wrk") is None:
             raise SystemExit("there is no wrk on this machine: `apt-get install wrk`")
+        self.visits = visits
         file = folder / f"{name}.visits"
         file.write_text("".join(f"{visit.host} {visit.cookie}\n" for visit in visits))
         self._scripts = {checked: folder / f"{name}-{checked}.lua" for checked in (False, True)}

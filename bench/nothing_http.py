@@ -1,4 +1,4 @@
-"""An HTTP check that allows everything at once: `python -m bench.nothing_http /path/of/socket`."""
+"""An HTTP check that allows everything at once: `python -m bench.nothing_http /path/of.socket`."""
 
 import sys
 from pathlib import Path

@@ -19,7 +19,6 @@ from lychgate.core.model import IdpId
 from lychgate.runtime import connect
 
 _HOST = "app.localhost"
-_WARM = 2.0
 
 
 def measure(effort: Effort = FULL) -> Mapping[str, float]:
@@ -28,7 +27,7 @@ def measure(effort: Effort = FULL) -> Mapping[str, float]:
         lanes = _lanes(site)
         for name, lane in lanes.items():
             note(f"trying {name}")
-            lane.load.check(lane.way.url, _WARM)
+            lane.load.check(lane.way.url, effort.warm)
         rounds = run(lanes, effort)
     figures = _ratios(rounds)
     for name in lanes:

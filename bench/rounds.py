@@ -12,10 +12,11 @@ from bench.site import Way
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long is measured: rounds, and seconds of load in each for each way."""
+    """How long is measured: rounds, seconds of load in each for each way, and before them all."""
 
     rounds: int = 7
     seconds: float = 3.0
+    warm: float = 2.0
 
 
 FULL = Effort()
