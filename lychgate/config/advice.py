@@ -88,7 +88,9 @@ class _World:
 
     def certificates_of_nobody(self) -> Iterator[Finding]:
         """A rule on client certificates counts only at a host that an authority is tied to."""
-        tied = {host for one in self._certificates for host in one.body["associated_hostnames"]}
+        tied = {
+            host for one in self._certificates for host in one.body.get("associated_hostnames", ())
+        }
         for application in self._applications:
             if not self._rules_of(application) & _CERTIFICATE_RULES:
                 continue
