@@ -80,7 +80,7 @@ def main() -> None:
         app()
     except InvalidConfiguration as error:
         for problem in error.problems:
-            console.print(f"[red]error[/red] {escape(str(problem))}", soft_wrap=True)
+            console.print(f"[red]error[/red] {escape(plain(str(problem)))}", soft_wrap=True)
         sys.exit(1)
     except LychgateError as error:
         console.print(f"[red]error[/red] {escape(plain(error.message))}", soft_wrap=True)

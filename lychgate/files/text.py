@@ -10,6 +10,8 @@ from lychgate.config.yamlfile import plain_value
 
 _SHORT = 72
 """Characters that a list or object may have to stand on one line."""
+_BREAKS = frozenset("\x85\u2028\u2029")
+"""What ends a line for readers of YAML besides the usual: unescaped, text would go on as more."""
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -80,7 +82,8 @@ class _Dumper(_Base):  # type: ignore[misc]  # the class of whichever parser the
 
 
 def _text(dumper: Any, text: str) -> Any:
-    style = "|" if "\n" in text else '"' if _reads_otherwise(text) else None
+    quoted = not _BREAKS.isdisjoint(text) or ("\n" not in text and _reads_otherwise(text))
+    style = '"' if quoted else "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -33,6 +33,7 @@ ODD = (
         "a\r\nb",
         "\u2028",
         "\x85",
+        "two\nlines\u2028key: value",
         "é😀",
         "\ufeff",
     ),

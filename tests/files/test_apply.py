@@ -184,6 +184,13 @@ team: {}
     assert there.store.revision() == revision
 
 
+def test_problems_write_nothing_on_the_terminal(install: Install) -> None:
+    name = "\x1b[2J\x9b31m"
+    said = install().apply({"certificates": [{"name": "x", "certificate_file": name}]})
+    assert said.status == 1 and "[2J" in said.err
+    assert not {"\x1b", "\x9b"} & set(said.err)
+
+
 def test_settings_have_no_place_in_it(install: Install) -> None:
     there = install()
     file = there.folder / "r.yaml"

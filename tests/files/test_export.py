@@ -8,6 +8,7 @@ import yaml
 
 from lychgate import service_tokens as life
 from lychgate.clock import clock
+from lychgate.files.text import Written, document
 from lychgate.store.base import Kind, Put
 from tests.files.conftest import Install
 from tests.files.test_apply import API, EVERYONE, OIDC, SMALL, WIKI, put
@@ -94,3 +95,11 @@ def test_machines_go_on_with_their_secrets_where_hashes_went_along(install: Inst
     assert elsewhere.lychgate("apply", str(file)).status == 0
     assert elsewhere.one(Kind.SERVICE_TOKEN, "robot").body == token.body
     assert elsewhere.lychgate("export", "--with-hashes").out == file.read_text()
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\r"])
+def test_text_with_any_line_break_stays_text(mark: str) -> None:
+    text = f"two\nlines{mark}groups: []{mark}  x"
+    comment = Written({"name": text}, (text,), counts=False)
+    written = document([text], {"policies": [Written({"name": text, text: [text]}), comment]})
+    assert exported(written) == {"policies": [{"name": text, text: [text]}]}

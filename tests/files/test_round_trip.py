@@ -98,11 +98,11 @@ _ELSEWHERE = {
     # Where each belongs to one kind of object only, or is another way to say what is drawn.
     ("OrganizationBody", "auth_domain"),
     ("PolicyBody", "reusable"),
-    ("SelfHostedBody", "self_hosted_domains"),
-    ("McpBody", "domain"),
-    ("McpBody", "self_hosted_domains"),
-    ("McpPortalBody", "destinations"),
-    ("McpPortalBody", "self_hosted_domains"),
+    ("SelfHostedApplicationBody", "self_hosted_domains"),
+    ("McpApplicationBody", "domain"),
+    ("McpApplicationBody", "self_hosted_domains"),
+    ("McpPortalApplicationBody", "destinations"),
+    ("McpPortalApplicationBody", "self_hosted_domains"),
     ("PinBody", "scim_config"),
 }
 

@@ -384,6 +384,18 @@ def test_texts_from_there_stay_inside_their_comments() -> None:
     assert set(loaded) == {"applications"} and loaded["applications"][0]["policies"] == []
 
 
+def test_a_server_cannot_name_variables_of_whoever_applies_the_file() -> None:
+    taken = "${ENV:LYCHGATE_MASTER_KEY}"
+    server = {"id": "s", "name": "s", "hostname": "https://s.example", "auth_type": "oauth"}
+    provider = {"id": "p", "name": "p", "type": "github", "config": {"client_id": "x"}}
+    found = translated(
+        mcp_servers=[{**server, "auth_credentials": taken, "client_secret": taken}],
+        identity_providers=[{**provider, "config": {"client_id": "x", "client_secret": taken}}],
+        service_tokens=[{"id": "t", "name": "t", "client_secret": taken}],
+    )
+    assert "mcp_servers" in found.counts and taken not in found.text
+
+
 @pytest.mark.parametrize("part", ["include", "require", "exclude"])
 @pytest.mark.parametrize("decision", ["allow", "deny", "bypass", "non_identity"])
 def test_a_rule_that_cannot_be_written_lets_nobody_in(decision: str, part: str) -> None:

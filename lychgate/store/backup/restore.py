@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import batched, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from lychgate.store import tables
 from lychgate.store.backup.archive import BadBackup, Header, Reader, key_id
@@ -78,7 +79,8 @@ def restore(
         raise BadBackup(f"`{file}` cannot be read: {error.strerror}") from None
     with stream, tempfile.TemporaryDirectory(prefix="lychgate-restore-") as folder:
         reader = Reader(stream, str(file))
-        _refuse_filled(target)
+        with target.database.read() as connection:
+            _refuse_filled(target, connection)
         master = _master_key(reader.header, target.place)
         scratch = Database(f"sqlite:///{folder}/scratch.db")
         with closing(scratch):
@@ -91,22 +93,21 @@ def restore(
             if target.place.existing() is None:
                 target.place.keep(master)
             migrate(target.database)
-            carried = take_over(target.database, scratch, reader.header, now)
+            # Proving takes a while: a process may have started on the empty store meanwhile.
+            admit = partial(_refuse_filled, target)
+            carried = take_over(target.database, scratch, reader.header, now, admit)
     return Restored(reader.header, ended, carried)
 
 
-def _refuse_filled(target: Target) -> None:
-    if target.replace:
+def _refuse_filled(target: Target, connection: Connection) -> None:
+    if target.replace or version_of(connection) is None:
         return
-    with target.database.read() as connection:
-        if version_of(connection) is None:
-            return
-        for name, table in reflected(connection).items():
-            if name != tables.counters.name and connection.execute(select(table).limit(1)).first():
-                raise StoreNotEmpty(
-                    "the store holds an installation already",
-                    "`--replace` puts the backup in its place; make a backup of it first",
-                )
+    for name, table in reflected(connection).items():
+        if name != tables.counters.name and connection.execute(select(table).limit(1)).first():
+            raise StoreNotEmpty(
+                "the store holds an installation already",
+                "`--replace` puts the backup in its place; make a backup of it first",
+            )
 
 
 def _master_key(header: Header, place: KeyPlace) -> MasterKey:

@@ -1,6 +1,6 @@
 """Copies a proven database over a store, in one transaction that everybody then hears of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -23,12 +23,22 @@ _LEAP = 1_000_000
 still runs may take the restored state for one that it knows."""
 
 
-def take_over(target: Database, scratch: Database, header: Header, now: datetime) -> int:
-    """Replace everything; how many rows of the audit log that was there were carried over."""
+def take_over(
+    target: Database,
+    scratch: Database,
+    header: Header,
+    now: datetime,
+    admit: Callable[[Connection], None],
+) -> int:
+    """Replace everything; how many rows of the audit log that was there were carried over.
+
+    `admit` raises what forbids it, once nobody else can write any more.
+    """
     with target.write() as connection:
         _refuse_later(connection)
         theirs = reflected(connection)
         _lock(connection, theirs)
+        admit(connection)
         with scratch.write() as proven:
             _carry_revocations(connection, proven)
             carried = _carry_audit(connection, proven)

@@ -5,15 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from lychgate.store.backup.ending import Kept
+from lychgate.store.backup.restore import StoreNotEmpty, Target, restore
 from lychgate.store.base import AuditEvent, Kind
 from tests.store.backup.conftest import Another
-from tests.store.backup.saving import DAY, everything, put_back, save
+from tests.store.backup.saving import DAY, everything, keys_of, opened, put_back, save
 from tests.store.parts import MASTER_KEY, START, FixedClock, policy, put
 
 KINDS = ("sqlite", "postgresql")
@@ -46,6 +48,25 @@ def test_a_backup_is_of_one_moment(kind: str, another: Another, tmp_path: Path) 
             policies = copy.objects(Kind.POLICY)
             assert len({one.body["name"] for one in policies}) == 1
             assert {one.revision for one in policies} == {header.revision}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_installation_that_begins_meanwhile_is_not_replaced(
+    kind: str, another: Another, filled: Another, tmp_path: Path
+) -> None:
+    save(filled("sqlite"), tmp_path / "b")
+    place = another(kind)
+
+    def begin(_url: str, _environment: Mapping[str, str]) -> None:
+        with closing(place.open(FixedClock())) as store:
+            put(store, policy("mine"))
+
+    with opened(place) as database:
+        target = Target(database, keys_of(place), replace=False)
+        with pytest.raises(StoreNotEmpty):
+            restore(tmp_path / "b", target, (), begin, FixedClock(), lambda total, done: None)
+    with closing(place.open(FixedClock())) as store:
+        assert [one.id for one in store.objects(Kind.POLICY)] == ["mine"]
 
 
 CHILD = """
