@@ -24,6 +24,8 @@ FORMAT = 1
 _NAME = "lychgate_backup"
 _MOST_LINE = 64 * 1024 * 1024
 _PURPOSE = "backup"
+_PAST_INTEGERS = 2**63
+"""The first number that no column holds."""
 
 type Row = Sequence[Any]
 """The values of one row as the database driver gives them: text, numbers, bytes, None."""
@@ -142,7 +144,7 @@ class Reader:
             raise self.damaged()
         try:
             return [_unpacked(value) for value in values]
-        except (binascii.Error, TypeError, ValueError):
+        except (binascii.Error, KeyError, TypeError, ValueError):
             raise self.damaged() from None
 
     def _read(self, *, at_the_end: bool = False) -> bytes:
@@ -173,7 +175,7 @@ class Reader:
             )
         try:
             return _header_of(members)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise self.damaged() from None
 
     def _foreign(self) -> BadBackup:
@@ -228,4 +230,8 @@ def _unpacked(value: Any) -> Any:
         return base64.b64decode(value["b"], validate=True)
     if isinstance(value, list):
         raise TypeError
+    if isinstance(value, int) and not -_PAST_INTEGERS <= value < _PAST_INTEGERS:
+        raise ValueError
+    if isinstance(value, str):
+        value.encode()  # half of a surrogate pair is no text
     return value

@@ -137,6 +137,24 @@ def _with(backup: Path, **members: object) -> bytes:
     return gzip.compress(b"\n".join([json.dumps(header).encode(), *lines[1:]]) + b"\n")
 
 
+@pytest.mark.parametrize(
+    "value", [str(2**63).encode(), b'"\\ud800"', b'{"c":1}', b'{"b":1}', b'{"b":"*"}']
+)
+def test_a_value_that_no_column_holds(
+    value: bytes, backup: Path, target: Place, tmp_path: Path
+) -> None:
+    lines = gzip.decompress(backup.read_bytes()).splitlines()
+    changed = [line.replace(b"null", value) if line[:1] == b"[" else line for line in lines]
+    assert changed != lines
+    message = refused(gzip.compress(b"\n".join(changed) + b"\n"), target, tmp_path)
+    assert "damaged, or was changed" in message
+
+
+def test_a_header_with_a_number_that_is_none(backup: Path, target: Place, tmp_path: Path) -> None:
+    data = _with(backup, revision=float("inf"))
+    assert "damaged, or was changed" in refused(data, target, tmp_path)
+
+
 def test_a_backup_of_a_newer_version(backup: Path, target: Place, tmp_path: Path) -> None:
     said = refused(_with(backup, lychgate_backup=2), target, tmp_path)
     assert "has a form that this version does not know" in said
