@@ -8,6 +8,7 @@ from lychgate.api.applications import SUPPORTED
 from lychgate.config.naming import ACCOUNT
 from lychgate.importing.account import Account, Raw
 from lychgate.importing.bodies import Body, Unfit, fit, lost
+from lychgate.importing.calls import ImportFailed
 from lychgate.importing.rules import Rules, without_source
 from lychgate.store.base import Kind, ObjectKey
 
@@ -29,9 +30,15 @@ class Translated:
 
 
 def translate(account: Account) -> Translated:
-    """Everything of an account that can be something here."""
+    """Everything of an account that can be something here; raises ImportFailed for other forms."""
     work = _Work(account)
-    work.run()
+    try:
+        work.run()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ImportFailed(
+            "the answers of the API have another form than Cloudflare's",
+            "is `--base-url` the address of such an API?",
+        ) from error
     return work.done
 
 

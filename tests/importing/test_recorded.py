@@ -396,6 +396,21 @@ def test_a_server_cannot_name_variables_of_whoever_applies_the_file() -> None:
     assert "mcp_servers" in found.counts and taken not in found.text
 
 
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"applications": [application("a", destinations=5)]},
+        {"applications": [application("a", policies=5)]},
+        {"applications": [application("a", allowed_idps=[{}])]},
+        {"identity_providers": [{"id": "p", "name": "p", "type": "oidc", "config": [1]}]},
+    ],
+    ids=["destinations", "policies", "allowed idps", "a provider's config"],
+)
+def test_answers_of_another_form_end_in_words(sections: dict[str, Any]) -> None:
+    with pytest.raises(ImportFailed, match="another form"):
+        translated(**sections)
+
+
 @pytest.mark.parametrize("part", ["include", "require", "exclude"])
 @pytest.mark.parametrize("decision", ["allow", "deny", "bypass", "non_identity"])
 def test_a_rule_that_cannot_be_written_lets_nobody_in(decision: str, part: str) -> None:
