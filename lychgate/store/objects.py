@@ -66,20 +66,33 @@ def lock_revision(connection: Connection) -> int:
 def after_tokens(connection: Connection, now: datetime) -> datetime:
     """The time of a change: `now`, or the second of the newest token where that is later.
 
-    Until the transaction ends no second is booked that this does not count.
+    Until the transaction ends no second is booked that this does not count. A second far in the
+    future is that of a clock that was set back since.
     """
     counters = tables.counters
     query = select(counters.c.value).where(counters.c.name == "issued").with_for_update()
     newest = EPOCH + timedelta(seconds=int(connection.execute(query).scalar_one()))
-    return newest if now < newest <= now + SKEW else now
+    return newest if now < newest <= _present(connection, now) + SKEW else now
+
+
+def _present(connection: Connection, now: datetime) -> datetime:
+    """The time here or at the database's server, whichever is later: this node may be behind."""
+    there = _clock_of(connection)
+    return now if there is None else max(now, there)
+
+
+def _clock_of(connection: Connection) -> datetime | None:
+    """What the clock of the database's server shows; None where that is this machine's."""
+    if connection.dialect.name != "postgresql":
+        return None
+    there: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return there
 
 
 def refuse_ahead(connection: Connection, second: int) -> None:
     """Refuse a second that the database's clock will not have reached for a while."""
-    if connection.dialect.name != "postgresql":
-        return
-    there = connection.scalar(select(func.extract("epoch", func.clock_timestamp())))
-    ahead = second - float(there or 0)
+    there = _clock_of(connection)
+    ahead = 0.0 if there is None else second - there.timestamp()
     if ahead > SKEW.total_seconds():
         raise ClockAhead(
             f"this machine's clock is {ahead:.0f} s ahead of the database's",
@@ -93,10 +106,11 @@ def book(connection: Connection, second: int) -> int:
     Waits for a change that is being made, unless a token of that second was counted before it
     began. A second far in the future is that of a clock that was set back since.
     """
-    counters = tables.counters
+    counters, here = tables.counters, EPOCH + timedelta(seconds=second)
+    future = (_present(connection, here) + SKEW).timestamp()
     raised = update(counters).where(
         counters.c.name == "issued",
-        or_(counters.c.value < second, counters.c.value > second + SKEW.total_seconds()),
+        or_(counters.c.value < second, counters.c.value > future),
     )
     connection.execute(raised.values(value=second))
     return counter(connection, "revision")

@@ -9,7 +9,7 @@ import pytest
 
 from lychgate.core.model import IdpId
 from lychgate.store.base import Catalogue, ClockAhead, Edit, Kind, StoreFull
-from lychgate.store.objects import SKEW
+from lychgate.store.objects import SKEW, book
 from lychgate.store.visits import SqlVisits
 from tests.store.parts import ADMIN, START, FixedClock, Opened, Place, policy, put, real_clock
 
@@ -115,13 +115,32 @@ def test_C08_a_change_counts_as_later_than_tokens_of_a_node_whose_clock_is_ahead
 def test_a_clock_that_was_far_ahead_once_bends_nothing_later(
     store: Opened, clock: FixedClock
 ) -> None:
-    store.book(clock.now + HOUR)
+    clock.now = real_clock()
+    with store._database.write() as connection:
+        book(connection, int((clock.now + HOUR).timestamp()))
     store.revocations.revoke_session("n1", clock.now)
     assert store.revocations.live(clock.now)[0].not_before == clock.now
     assert store.book(clock.now) == store.revision()
     store.book(clock.now + timedelta(seconds=1))
     store.revocations.revoke_session("n1", clock.now)
     assert store.revocations.live(clock.now)[0].not_before > clock.now
+
+
+def test_X03_C08_a_node_that_is_behind_revokes_every_token_there_is(place: Place) -> None:
+    """By the clock of the database's server; a file has the clock of the one machine it is on."""
+    behind = HOUR if "postgresql" in place.url else timedelta(seconds=2)
+    store, late = place.open(real_clock), place.open(lambda: real_clock() - behind)
+    put(store, policy("p1", "one"))
+    issued = real_clock().replace(microsecond=0)
+    store.book(issued)
+    late.book(real_clock() - behind)
+    late.revocations.revoke_session("n1", real_clock() - behind)
+    put(late, policy("p1", "two", include=["x"]))
+    (ended,), changed = store.revocations.live(issued), store.object(Kind.POLICY, "p1")
+    assert ended.not_before >= issued
+    assert changed is not None and changed.rules_changed_at >= issued
+    late.close()
+    store.close()
 
 
 def test_X03_a_node_far_ahead_of_the_database_books_nothing(place: Place) -> None:
