@@ -8,7 +8,7 @@ from lychgate.core.model import EPOCH
 from lychgate.store import tables
 from lychgate.store.base import Kind
 from lychgate.store.keyrows import retire
-from lychgate.store.objects import lock_revision, next_revision
+from lychgate.store.objects import clock_of, lock_revision, next_revision
 from lychgate.store.onetime import COUNTED
 
 _SKEW = timedelta(minutes=5)
@@ -19,8 +19,9 @@ _HOUR = timedelta(hours=1)
 
 
 def prune(connection: Connection, now: datetime) -> int:
-    """Drop every row whose time is over; how many they were."""
+    """Drop every row whose time is over by the database's clock too; how many they were."""
     lock_revision(connection)
+    now = min(now, clock_of(connection) or now)
     dropped = sum(
         connection.execute(delete(table).where(condition)).rowcount
         for table, condition in _expired(now)

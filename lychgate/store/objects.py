@@ -77,11 +77,11 @@ def after_tokens(connection: Connection, now: datetime) -> datetime:
 
 def _present(connection: Connection, now: datetime) -> datetime:
     """The time here or at the database's server, whichever is later: this node may be behind."""
-    there = _clock_of(connection)
+    there = clock_of(connection)
     return now if there is None else max(now, there)
 
 
-def _clock_of(connection: Connection) -> datetime | None:
+def clock_of(connection: Connection) -> datetime | None:
     """What the clock of the database's server shows; None where that is this machine's."""
     if connection.dialect.name != "postgresql":
         return None
@@ -91,7 +91,7 @@ def _clock_of(connection: Connection) -> datetime | None:
 
 def refuse_ahead(connection: Connection, second: int) -> None:
     """Refuse a second that the database's clock will not have reached for a while."""
-    there = _clock_of(connection)
+    there = clock_of(connection)
     ahead = 0.0 if there is None else second - there.timestamp()
     if ahead > SKEW.total_seconds():
         raise ClockAhead(

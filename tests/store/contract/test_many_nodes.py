@@ -143,6 +143,17 @@ def test_X03_C08_a_node_that_is_behind_revokes_every_token_there_is(place: Place
     store.close()
 
 
+def test_X03_the_chores_of_a_node_far_ahead_forget_nothing_that_matters(place: Place) -> None:
+    store, now = place.open(real_clock), real_clock()
+    ahead = timedelta(days=500) if "postgresql" in place.url else timedelta(minutes=4)
+    assert store.one_time.consume("code", "x", now + HOUR / 60)
+    store.revocations.revoke_session("n1", now)
+    store.prune(now + ahead)
+    assert [one.key for one in store.revocations.live(now)] == ["n1"]
+    assert not store.one_time.consume("code", "x", now + HOUR / 60)
+    store.close()
+
+
 def test_X03_a_node_far_ahead_of_the_database_books_nothing(place: Place) -> None:
     store = place.open(real_clock)
     if "postgresql" in place.url:
