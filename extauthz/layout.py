@@ -68,6 +68,8 @@ class Layout:
     """Where traces go (OTLP over gRPC); none: Envoy makes none."""
     sample: float = 0.01
     """The share of requests that are traced, 0 to 1."""
+    xds: str = ""
+    """Where Envoy gets its proofs from; empty: it asks about every request."""
 
 
 def layout_of(settings: Settings, listen: str, check: Check = Check.GRPC) -> Layout:
@@ -86,6 +88,7 @@ def layout_of(settings: Settings, listen: str, check: Check = Check.GRPC) -> Lay
         companions=(settings.companion.listen,),
         upstreams=settings.upstreams,
         sample=settings.tracing.sample,
+        xds=settings.zero_hop.listen,
     )
 
 
@@ -116,8 +119,51 @@ def render(layout: Layout) -> str:
             "collector": _yaml(cluster(endpoints)),
         }
     if layout.check is Check.HTTP:
-        regions |= {name: text for _, name, text in _REGION.findall(template("http-check.yaml"))}
-    return _fill(template(), regions)
+        regions |= _regions_of("http-check.yaml")
+    if not layout.xds:
+        return _fill(template(), regions)
+    proof = _regions_of("zero-hop.yaml")
+    regions |= proof | {"xds": _xds(layout.xds)}
+    return _skippable(_fill(template(), regions), proof["skip"])
+
+
+def _regions_of(name: str) -> dict[str, str]:
+    return {region: text for _, region, text in _REGION.findall(template(name))}
+
+
+def _xds(listen: str) -> str:
+    options: dict[str, object] = {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        # A connection that only seems to be there must not go on for long.
+        "explicit_http_config": {
+            "http2_protocol_options": {"connection_keepalive": {"interval": "2s", "timeout": "1s"}}
+        },
+    }
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    cluster = {
+        "name": "lychgate_xds",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {name: options},
+        **_endpoints("lychgate_xds", (listen,)),
+    }
+    return _yaml([cluster])
+
+
+_CHECK = re.compile(
+    r"^( *)- (name: envoy\.filters\.http\.ext_authz\n)((?:\1  .*\n)+)", re.MULTILINE
+)
+
+
+def _skippable(text: str, head: str) -> str:
+    """The configuration with its check inside the filter whose beginning is `head`."""
+
+    def wrapped(match: re.Match[str]) -> str:
+        indent, name, body = match.groups()
+        outer = "".join(f"{indent}{line}\n" for line in head.splitlines())
+        inner = "".join(f"    {line}\n" for line in body.splitlines())
+        return f"{outer}{indent}      {name}{inner}"
+
+    return _CHECK.sub(wrapped, text)
 
 
 def template(name: str = "envoy.yaml") -> str:

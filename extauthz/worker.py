@@ -1,12 +1,10 @@
 """One decision server process: gRPC with health and reflection, and a stop that loses no check."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2
@@ -15,7 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from extauthz.asking import Judge
-from extauthz.listening import CannotListen
+from extauthz.listening import listen
 from extauthz.service import AuthorizationService
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,7 +55,7 @@ class Worker:
     def start(self) -> None:
         """Listen; the health check says NOT_SERVING until the gate is ready."""
         self._report()
-        _listen(self._server, self._endpoint)
+        listen(self._server, self._endpoint)
         self._server.start()
         _LOGGER.info("decisions are served", extra={"event": {"endpoint": self._endpoint}})
 
@@ -78,18 +76,3 @@ class Worker:
         state = states.SERVING if self._ready() else states.NOT_SERVING
         for name in _NAMES:
             self._health.set(name, state)
-
-
-def _listen(server: grpc.Server, endpoint: str) -> None:
-    # Envoy often runs as another user of the same group; nobody else may ask.
-    before = os.umask(0o007)
-    try:
-        if endpoint.startswith("unix:"):
-            Path(endpoint.removeprefix("unix:")).parent.mkdir(parents=True, exist_ok=True)
-        server.add_insecure_port(endpoint)
-    except (RuntimeError, OSError) as error:
-        raise CannotListen(
-            f"cannot listen on `{endpoint}`", "is another server using it?"
-        ) from error
-    finally:
-        os.umask(before)

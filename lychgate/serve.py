@@ -80,6 +80,14 @@ def start_servers(
         )
         for endpoint in settings.http_check.endpoints:
             processes.wait_for("HTTP check", _accepting(endpoint))
+    if decide and settings.zero_hop.listen:
+        processes.start(
+            "xDS server",
+            python("extauthz.xds", "--config", str(config)),
+            output=logs and logs / "xds.log",
+            restart=logs is None,
+        )
+        processes.wait_for("xDS server", _accepting(settings.zero_hop.listen))
     processes.wait_for("companion", _accepting(settings.companion.listen))
     processes.wait_for("companion", _accepting(settings.admin.listen))
 
@@ -90,6 +98,7 @@ def _refuse_taken(settings: Settings, *, decide: bool) -> None:
     ours += [*settings.http_check.endpoints, settings.http_check.metrics]
     if decide:
         ours += [*settings.extauthz.endpoints, settings.extauthz.metrics]
+        ours += [settings.zero_hop.listen, settings.zero_hop.metrics]
     for address in filter(None, ours):
         if accepts(address):
             raise AddressInUse(f"`{address}` is in use", "is another `lychgate serve` running?")

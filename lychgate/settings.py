@@ -76,6 +76,21 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class ZeroHop:
+    """What lets Envoy prove the common request by itself (`lychgate xds`)."""
+
+    listen: str = ""
+    """`HOST:PORT` or `unix:/path` that Envoy gets its proofs from; empty: every request is asked
+    about."""
+    bound: timedelta = timedelta(seconds=5)
+    """How old what Envoy goes by may become, from `1s` to the store outage grace; then it asks."""
+    tokens: int = 4000
+    """So many verified tokens each thread of Envoy remembers, at about 15 kB each."""
+    metrics: str = ""
+    """`HOST:PORT` of `/healthz`, `/readyz` and `/metrics`; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The listener of `/healthz`, `/readyz` and `/metrics`."""
 
@@ -179,6 +194,7 @@ class Settings:
     companion: Companion = Companion()
     extauthz: ExtAuthz = ExtAuthz()
     http_check: HttpCheck = HttpCheck()
+    zero_hop: ZeroHop = ZeroHop()
     health: Health = Health()
     admin: Admin = Admin()
     mail: Mail = Mail()

@@ -17,7 +17,7 @@ from typing import Any
 import jwt
 import pytest
 
-from lychgate.core.keys import Keyring, SigningKey, new_signing_key
+from lychgate.core.keys import Keyring, SigningKey, jwks, new_signing_key
 from lychgate.core.session import service_claims
 from lychgate.core.tokens import sign
 from lychgate.verify import (
@@ -37,7 +37,6 @@ from lychgate.verify import (
     WsgiVerifier,
     fetch,
 )
-from lychgate.web.certs import jwks
 from tests.support.builders import (
     NOW,
     TEAM,

@@ -1,8 +1,9 @@
-"""Commands that run things: `serve`, `demo`, `envoy-config`.
+"""Commands that run things: `serve`, `demo`, `envoy-config`, `xds`.
 
 What a command needs is imported when it runs, so that every other one starts quickly.
 """
 
+import os
 import subprocess
 import sys
 from enum import StrEnum
@@ -62,3 +63,8 @@ def envoy_config(context: typer.Context) -> None:
     """Print the Envoy configuration of an installation (see `--help` of this command)."""
     command = python("extauthz.config", *context.args)
     sys.exit(subprocess.run(command, check=False).returncode)
+
+
+def xds(context: typer.Context) -> None:
+    """Tell Envoy which requests it may prove by itself; `serve` runs this where it is set up."""
+    os.execv(sys.executable, list(python("extauthz.xds", *context.args)))

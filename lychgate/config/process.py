@@ -28,6 +28,7 @@ from lychgate.settings import (
     Settings,
     Tracing,
     Upstream,
+    ZeroHop,
 )
 
 
@@ -158,6 +159,15 @@ class HttpCheckBody(Wire):
     metrics: Listen | None = None
 
 
+class ZeroHopBody(Wire):
+    """Proofs by Envoy itself."""
+
+    listen: AnyListen | None = None
+    bound: Duration = "5s"
+    tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    metrics: Listen | None = None
+
+
 class HealthBody(Wire):
     """Health and metrics."""
 
@@ -232,6 +242,7 @@ class FileBody(Wire):
     companion: CompanionBody = CompanionBody()
     extauthz: ExtAuthzBody = ExtAuthzBody()
     http_check: HttpCheckBody = HttpCheckBody()
+    zero_hop: ZeroHopBody = ZeroHopBody()
     health: HealthBody = HealthBody()
     admin: AdminBody = AdminBody()
     mail: MailBody = MailBody()
@@ -260,6 +271,7 @@ def settings_of(body: FileBody, folder: Path) -> Settings:
         companion=_companion(body.companion),
         extauthz=_extauthz(body.extauthz),
         http_check=_http_check(body.http_check),
+        zero_hop=_zero_hop(body.zero_hop),
         health=Health(body.health.listen),
         admin=Admin(body.admin.listen, body.admin.calls_per_minute),
         mail=Mail(body.mail.smtp_url or "", _path(body.mail.folder, folder), body.mail.sender),
@@ -301,6 +313,10 @@ def _http_check(body: HttpCheckBody) -> HttpCheck:
     return HttpCheck(tuple(body.listen), workers, peers, body.metrics or "")
 
 
+def _zero_hop(body: ZeroHopBody) -> ZeroHop:
+    return ZeroHop(body.listen or "", duration(body.bound), body.tokens, body.metrics or "")
+
+
 def _path(text: str | None, folder: Path) -> Path | None:
     return folder / text if text is not None else None
 
@@ -326,12 +342,20 @@ def process_problems(body: FileBody, folder: Path) -> list[tuple[str, str]]:
     grace = body.store_outage_grace
     if grace is not None and duration(grace) > timedelta(hours=24):
         found.append(("store_outage_grace", "store_outage_grace must be from `0s` to `24h`"))
+    if body.zero_hop.listen and not _bounded(body, folder):
+        message = "zero_hop.bound must be from `1s` to the store outage grace"
+        found.append(("zero_hop", message))
     if duration(body.audit_retention) < timedelta(hours=1):
         found.append(("audit_retention", "audit_retention must be `1h` or more"))
     database = _path(body.country_database, folder)
     if database is not None and not database.is_file():
         found.append(("country_database", "country_database names no file"))
     return found
+
+
+def _bounded(body: FileBody, folder: Path) -> bool:
+    grace = settings_of(body, folder).outage_grace
+    return timedelta(seconds=1) <= duration(body.zero_hop.bound) <= grace
 
 
 def _is_loopback(url: str) -> bool:

@@ -82,6 +82,28 @@ def _is_usable(key: SigningKey, now: datetime) -> bool:
     return key.retired_at is None or now < key.retired_at + OVERLAP
 
 
+def jwks(keyring: Keyring, now: datetime) -> list[dict[str, str]]:
+    """The keys of a JSON Web Key Set (RFC 7517), those whose signatures count, oldest first."""
+    return [_jwk(key) for key in keyring.usable(now)]
+
+
+def _jwk(key: SigningKey) -> dict[str, str]:
+    numbers = key.private.public_key().public_numbers()
+    return {
+        "kid": key.kid,
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
+        "e": _number(numbers.e),
+        "n": _number(numbers.n),
+    }
+
+
+def _number(value: int) -> str:
+    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
 def new_signing_key(now: datetime, active_from: datetime | None = None) -> SigningKey:
     """A fresh RSA-2048 key with a self-signed certificate, as `public_certs` shows it."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)

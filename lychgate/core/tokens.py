@@ -45,6 +45,11 @@ def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
     return jwt.encode(dict(claims), key.private, ALGORITHM, headers={"kid": key.kid})
 
 
+def header_text(key: SigningKey) -> str:
+    """How every token begins that a key signs: its header, up to the first dot."""
+    return sign({}, key).partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """Claims whose signature is ours, and the key that made it."""

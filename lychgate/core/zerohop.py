@@ -3,30 +3,33 @@
 The common request carries a good token in its cookie and comes to an application whose policies
 need nothing of the request itself. `decide` would look at the token and let it pass; so may a
 proxy that checks the same. This module says where that holds (`unfit`, `grounds`) and gives the
-token two claims that spare the proxy every comparison of times:
+token two claims by which the proxy can tell that it is not out of date:
 
-- `rules`, a digest of the application's policies, and of its newest revocation, as they were when
-  the token was issued. The proxy knows today's digest; an older token has another.
-- `newer_than`, the second of the person's newest revocation then. A token is issued in a later
-  second, so one that names the newest revocation of today lies after it.
+- `rules`, the second of the last change of the application's policies (or of the revocation of all
+  its tokens, if that is later), and a digest of what they were. The proxy knows today's; an older
+  token has another.
+- `newer_than`, the second of the person's newest revocation. A token is issued in a later second,
+  so one that names the newest revocation of today lies after it.
 
 Both are given only to tokens for which `decide` says yes for as long as the rules stay and the
 person is not revoked. Everything else of a request (its path, its cookies, its other credentials)
 is the adapter's to prove, and whatever it cannot prove goes to `decide`.
 """
 
+import base64
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from lychgate.core.formula import Formula, Node, Opened
-from lychgate.core.model import Action, AppType
+from lychgate.core.model import Action, AppType, Team
 from lychgate.core.policy import CompiledPolicy
 from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, entries_of
-from lychgate.core.session import NEWER_THAN, RULES
+from lychgate.core.session import NEWER_THAN, RULES, TokenType
 from lychgate.core.snapshot import CompiledApp, Snapshot
 
 CROWD = 64
@@ -146,11 +149,12 @@ def _winning(entry: Entry, rivals: Iterable[Entry]) -> Iterator[Entry]:
             yield rival
 
 
-def rules_digest(app: CompiledApp, revocations: Revocations) -> str:
-    """A digest of what a token of the application must have been issued under; 32 hex digits."""
+def rules_claim(app: CompiledApp, revocations: Revocations) -> str:
+    """What a token of the application must have been issued under."""
     revoked_at, _ = revocations.apps.get(app.app.id, (0, 0))
-    parts = (app.app.audience, str(app.rules_changed_at), str(revoked_at), *sorted(app.settled))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    newest = max(app.rules_changed_at, revoked_at)
+    parts = (app.app.audience, str(newest), *sorted(app.settled))
+    return f"{newest}.{hashlib.sha256('\0'.join(parts).encode()).hexdigest()[:32]}"
 
 
 def vouched(
@@ -163,4 +167,11 @@ def vouched(
     if not (subject and session and settled and claims["iat"] > newest):
         return dict(claims)
     of_person = max(revocations.newest(subject, session, None), 0)
-    return {**claims, RULES: rules_digest(app, revocations), NEWER_THAN: of_person}
+    return {**claims, RULES: rules_claim(app, revocations), NEWER_THAN: of_person}
+
+
+def opening(audience: str, team: Team) -> str:
+    """How the payload of every token of an application begins, as text; see `app_claims`."""
+    claims = {"type": TokenType.APP.value, "aud": [audience], "iss": team.url, "sub": ""}
+    text = json.dumps(claims, separators=(",", ":")).removesuffix('"}').encode()
+    return base64.urlsafe_b64encode(text[: len(text) // 3 * 3]).decode()

@@ -27,11 +27,12 @@ from lychgate.core.model import (
 from lychgate.core.revocations import Revocations
 from lychgate.core.session import seconds
 from lychgate.core.snapshot import CompiledApp, Snapshot
-from lychgate.core.tokens import sign
-from lychgate.core.zerohop import CROWD, Unfit, grounds, rules_digest, unfit, vouched
+from lychgate.core.tokens import header_text, sign
+from lychgate.core.zerohop import CROWD, Unfit, grounds, opening, rules_claim, unfit, vouched
 from tests.support.builders import (
     EVERYONE,
     NOW,
+    TEAM,
     a_group,
     a_policy,
     a_request,
@@ -229,7 +230,7 @@ def issued(app: CompiledApp, revocations: Revocations | None = None, **more: Any
 
 def test_a_persons_token_says_what_it_was_issued_under() -> None:
     app = compiled(STAFF_ONLY)
-    assert issued(app) == (rules_digest(app, Revocations()), 0)
+    assert issued(app) == (rules_claim(app, Revocations()), 0)
 
 
 @pytest.mark.parametrize("kind", [RevocationKind.USER, RevocationKind.SESSION])
@@ -237,7 +238,7 @@ def test_a_token_names_the_newest_revocation_before_it(kind: RevocationKind) -> 
     app = compiled(STAFF_ONLY)
     key = ALICE.subject if kind is RevocationKind.USER else "session-1"
     before = revoked(kind, key, 61)
-    assert issued(app, before) == (rules_digest(app, before), seconds(NOW) - 61)
+    assert issued(app, before) == (rules_claim(app, before), seconds(NOW) - 61)
 
 
 def test_c08_a_token_of_the_second_of_a_revocation_or_change_is_never_vouched_for() -> None:
@@ -266,18 +267,28 @@ def test_a_policy_that_tests_requests_is_never_vouched_for() -> None:
     assert issued(compiled(STAFF_ONLY), policy="gone") == (None, None)
 
 
-def test_the_digest_changes_with_rules_and_with_a_revocation_of_the_application() -> None:
+def test_the_claim_changes_with_rules_and_with_a_revocation_of_the_application() -> None:
     app = compiled(STAFF_ONLY)
     none = Revocations()
-    digests = {
-        rules_digest(app, none),
-        rules_digest(replace(app, rules_changed_at=5), none),
-        rules_digest(replace(app, settled=frozenset()), none),
-        rules_digest(app, revoked(RevocationKind.APP, "app", 5)),
-        rules_digest(compiled(STAFF_ONLY, zero_hop=True), revoked(RevocationKind.APP, "app", 6)),
+    claims = {
+        rules_claim(app, none),
+        rules_claim(replace(app, rules_changed_at=5), none),
+        rules_claim(replace(app, settled=frozenset()), none),
+        rules_claim(app, revoked(RevocationKind.APP, "app", 5)),
+        rules_claim(app, revoked(RevocationKind.APP, "app", 6)),
     }
-    assert len(digests) == 5
-    assert rules_digest(app, revoked(RevocationKind.USER, ALICE.subject, 5)) in digests
+    assert len(claims) == 5
+    assert rules_claim(app, revoked(RevocationKind.USER, ALICE.subject, 5)) in claims
+    assert rules_claim(replace(app, rules_changed_at=5), none).startswith("5.")
+
+
+def test_every_token_of_an_application_begins_alike() -> None:
+    app = an_app()
+    begin = f"{header_text(signing_key())}.{opening(app.audience, TEAM)}"
+    for user in (ALICE, a_user("bob@staff.example", groups=("x",) * 9)):
+        assert sign(claims_for(app, user), signing_key()).startswith(begin)
+    for changes in ({"type": "meta"}, {"aud": [app.audience, "x"]}, {"aud": app.audience}):
+        assert not sign(claims_for(app, ALICE, **changes), signing_key()).startswith(begin)
 
 
 def test_what_is_vouched_for_is_what_decide_allows() -> None:

@@ -87,11 +87,11 @@ def other(installation: Catalogue) -> Pairs:
 
 
 def settled(both: Both, headers: Pairs, status: int, host: str = BOTH_KINDS) -> Answers:
-    """What both proxies come to say within a second or two."""
+    """What the proxies come to say within a second or two."""
     deadline = time.monotonic() + 5
     while True:
         answers = both.ask("/", host, headers)
-        if [one.reply.status for one in answers] == [status, status]:
+        if {one.reply.status for one in answers} == {status}:
             return answers
         assert time.monotonic() < deadline, (status, [one.reply for one in answers])
         time.sleep(0.05)

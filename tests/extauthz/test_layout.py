@@ -62,6 +62,20 @@ def test_a_filled_in_file_is_valid_and_keeps_its_comments(tmp_path: Path) -> Non
     assert "region" not in text.replace("the regions", "")
 
 
+@pytest.mark.parametrize("check", Check)
+def test_a_file_with_the_zero_hop_path_is_valid_and_asks_in_its_wrapper_only(
+    tmp_path: Path, check: Check
+) -> None:
+    path = tmp_path / "envoy.yaml"
+    path.write_text(render(replace(LAYOUT, check=check, xds="unix:/run/lychgate/xds.sock")))
+    assert accepted(path)
+    filters = _manager(yaml.safe_load(path.read_text()))["http_filters"]
+    wrapper = filters[-2]["typed_config"]
+    assert wrapper["@type"].endswith("ExtensionWithMatcher")
+    assert wrapper["extension_config"]["typed_config"]["failure_mode_allow"] is False
+    assert path.read_text().count("http.ext_authz.v3.ExtAuthz\n") == 1
+
+
 def test_a_file_that_asks_over_http_is_valid_and_hardened_alike(tmp_path: Path) -> None:
     path = tmp_path / "envoy.yaml"
     path.write_text(render(replace(LAYOUT, check=Check.HTTP)))

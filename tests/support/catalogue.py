@@ -13,7 +13,7 @@ import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from functools import partial
@@ -32,6 +32,7 @@ from lychgate.core.session import Grounds, app_claims, org_claims
 from lychgate.core.snapshot import CompiledApp, Snapshot
 from lychgate.core.tokens import sign
 from lychgate.core.urls import CERTS
+from lychgate.core.zerohop import vouched
 from lychgate.processes import accepts
 from lychgate.runtime import connect, follow
 from lychgate.settings import Settings
@@ -54,6 +55,8 @@ TEAM = "team.example"
 ALICE, BOB, MALLORY = "alice@staff.example", "bob@admins.example", "mallory@elsewhere.example"
 ST1_ID, ST1_SECRET = "st1.token.example", "5e1f" * 16
 FRONTS = ("envoy", "mitmproxy")
+ZERO_HOP = "zero-hop"
+"""A second Envoy, which proves by itself what it can."""
 _STAFF = {"name": "staff", "decision": "allow", "include": [{"group": {"id": "staff"}}]}
 _ADMINS = {"name": "admins", "decision": "allow", "include": [{"group": {"id": "admins"}}]}
 _EVERYONE = {"name": "everyone", "decision": "bypass", "include": [{"everyone": {}}]}
@@ -117,6 +120,7 @@ def configuration(folder: Path, origin: str, **more: Any) -> dict[str, Any]:
         "store": f"sqlite:///{folder / 'lychgate.db'}",
         "companion": {"listen": f"127.0.0.1:{free_port()}"},
         "extauthz": {"listen": [f"unix:{folder / 'decision.sock'}"]},
+        "zero_hop": {"listen": f"unix:{folder / 'xds.sock'}", "bound": "2s"},
         "health": {"listen": f"127.0.0.1:{free_port()}"},
         "admin": {"listen": f"127.0.0.1:{free_port()}"},
         "mail": {"folder": str(folder / "mail"), "from": "gate@team.example"},
@@ -158,6 +162,20 @@ class Proxy:
     url: str
     log: Log
     name: str
+    admin: str = ""
+    """Address of the proxy's own interface, if it has one."""
+
+    def stats(self, names: str) -> dict[str, int]:
+        """Envoy's counters and gauges whose names fit a regular expression."""
+        host, _, port = self.admin.partition(":")
+        ask = request_bytes("GET", f"/stats?format=json&filter={names}", self.admin)
+        found = json.loads(exchange((host, int(port)), ask).body)["stats"]
+        return {one["name"]: one["value"] for one in found if "value" in one}
+
+    def checks(self) -> int:
+        """How many requests it has asked the decision server about."""
+        stats = self.stats("^cluster[.]lychgate_decision[.]upstream_rq_total$")
+        return sum(stats.values())
 
     def send_raw(self, data: bytes, timeout: float = 10.0) -> Reply:
         """Send bytes on a fresh connection and read the first answer."""
@@ -243,7 +261,10 @@ class Catalogue:
         first = next(one for one in app.person if one.action is Action.ALLOW)
         grounds = Grounds(person.session, first.id, 0)
         team, span = self.settings.team, timedelta(seconds=life)
-        return app_claims(team, app.app, person.identity, grounds, real_now(), span)
+        snapshot = self.feed.current()
+        assert snapshot is not None
+        claims = app_claims(team, app.app, person.identity, grounds, real_now(), span)
+        return vouched(claims, app, snapshot.revocations)
 
     def org_claims(self, email: str) -> dict[str, Any]:
         """The claims of somebody's team session."""
@@ -300,6 +321,7 @@ class Catalogue:
         listening: dict[str, tuple[str, ...]] = {
             "extauthz": settings.extauthz.endpoints,
             "extauthz.http": settings.http_check.endpoints,
+            "extauthz.xds": (settings.zero_hop.listen,),
             "lychgate.web": (settings.companion.listen,),
         }
         asked = listening.get(module) or (self.fronts["mitmproxy"].url.removeprefix("http://"),)
@@ -441,19 +463,29 @@ def running_catalogue(
             url = f"http://127.0.0.1:{free_port()}"
             catalogue.fronts["mitmproxy"] = Proxy(url, log, "mitmproxy")
         catalogue.start(*_modules(fronts))
-        if "envoy" in fronts:
-            catalogue.fronts["envoy"] = stack.enter_context(_envoy(catalogue))
+        for front in ("envoy", ZERO_HOP):
+            if front in fronts:
+                catalogue.fronts[front] = stack.enter_context(_envoy(catalogue, front))
         catalogue.served()
         yield catalogue
 
 
 def _modules(fronts: tuple[str, ...]) -> tuple[str, ...]:
-    of = {"envoy": "extauthz", "mitmproxy": "addon"}
+    of = {"envoy": "extauthz", "mitmproxy": "addon", ZERO_HOP: "extauthz.xds"}
     return ("lychgate.web", *(of[front] for front in fronts))
 
 
 @contextmanager
-def _envoy(catalogue: Catalogue) -> Iterator[Proxy]:
+def _envoy(catalogue: Catalogue, name: str) -> Iterator[Proxy]:
     layout = layout_of(catalogue.settings, f"127.0.0.1:{free_port()}")
-    with running_envoy(layout, catalogue.folder, catalogue.log) as envoy:
-        yield Proxy(envoy.url, catalogue.log, "envoy")
+    layout = replace(layout, admin=f"127.0.0.1:{free_port()}")
+    if name != ZERO_HOP:
+        layout = replace(layout, xds="")
+    folder = catalogue.folder / name
+    folder.mkdir()
+    with running_envoy(layout, folder, catalogue.log) as envoy:
+        front = Proxy(envoy.url, catalogue.log, name, envoy.admin)
+        if name == ZERO_HOP:
+            loaded = "lychgate[.]recent[.]config_reload$"
+            wait_for(lambda: sum(front.stats(loaded).values()) > 0)
+        yield front

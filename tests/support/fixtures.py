@@ -5,17 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.both import Both
-from tests.support.catalogue import Catalogue, running_catalogue
+from tests.support.catalogue import FRONTS, ZERO_HOP, Catalogue, running_catalogue
 
 
 @pytest.fixture(scope="session")
 def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    """The installation of the security catalogue behind both proxies, started once.
+    """The installation of the security catalogue behind each proxy, started once.
 
     Whatever the tests did: no process may have met an exception it did not expect, and nothing
     that was written down may hold a secret.
     """
-    with running_catalogue(tmp_path_factory.mktemp("catalogue")) as running:
+    fronts = (*FRONTS, ZERO_HOP)
+    with running_catalogue(tmp_path_factory.mktemp("catalogue"), fronts) as running:
         yield running
         output = running.output()
         found = running.secrets_in(output + running.kept())

@@ -1,7 +1,8 @@
 """What a client of a SaaS application must know of us: endpoints, abilities, keys."""
 
+from lychgate.core.keys import jwks
 from lychgate.oauth.saas_tokens import discovery
-from lychgate.web.certs import PUBLIC, jwks
+from lychgate.web.certs import PUBLIC
 from lychgate.web.reply import Reply, json_reply
 from lychgate.web.request import WebRequest
 from lychgate.web.saas.client import provider_of

@@ -1,0 +1,62 @@
+-- Whether a Cookie header reads the same to everybody, and holds exactly one application token.
+--
+-- Yes only if: it is one line (several arrive joined by a comma); each piece is separated by a
+-- semicolon and one blank; a name of ours appears at the start of a piece and nowhere else, and is
+-- CF_Authorization (once, its value three parts of a token without padding) or CF_AppSession
+-- (which is cut out, so another cookie must follow). Plain searches only: a pattern would walk the
+-- token character by character.
+local find, byte, sub = string.find, string.byte, string.sub
+local BLANK, SEMICOLON, LETTER_E = 0x20, 0x3b, 0x65
+-- What PHP reads as the underscore of a name, and that itself.
+local LOOSE = { [0x20] = true, [0x2e] = true, [0x5b] = true, [0x5f] = true }
+local TOKEN, LOGIN = "CF_Authorization=", "CF_AppSession="
+
+local function at(line, text, from)
+  return find(line, text, from, true)
+end
+
+local function between(line, text, from, to)
+  local found = at(line, text, from)
+  return found and found < to
+end
+
+local function is_tidy(line)
+  -- A longer value is not put aside for the origin (header_to_metadata stops at 8 kB).
+  if #line > 8000 or byte(line, 1) == SEMICOLON then return false end
+  if at(line, ",") or at(line, "\t") or at(line, " ;") or at(line, "= ") then return false end
+  local place = at(line, ";", 1)
+  while place do
+    local next = byte(line, place + 2)
+    if byte(line, place + 1) ~= BLANK or not next or next == BLANK or next == SEMICOLON then
+      return false
+    end
+    place = at(line, ";", place + 2)
+  end
+  return true
+end
+
+function envoy_match(line)
+  if not is_tidy(line) then return false end
+  local seen = false
+  local place = at(line, "CF", 1)
+  while place do
+    local from = place + 2
+    if LOOSE[byte(line, from)] then
+      if place > 1 and sub(line, place - 2, place - 1) ~= "; " then return false end
+      local stop = at(line, ";", place) or #line + 1
+      if sub(line, place, place + #TOKEN - 1) == TOKEN then
+        from = place + #TOKEN
+        if seen or byte(line, from) ~= LETTER_E then return false end
+        if between(line, "=", from, stop) or between(line, " ", from, stop) then return false end
+        seen = true
+      elseif sub(line, place, place + #LOGIN - 1) == LOGIN then
+        from = place + #LOGIN
+        if stop > #line or find(sub(line, from, stop - 1), "[^%w_-]") then return false end
+      else
+        return false
+      end
+    end
+    place = at(line, "CF", from)
+  end
+  return seen
+end
