@@ -25,6 +25,21 @@ RATIOS = (
         "throughput with the HTTP check, over that with a granian application that says yes",
         "≥ 0.6",
     ),
+    Figure(
+        "zero_hop_over_envoy",
+        "throughput of the zero-hop path, over that of Envoy alone",
+        "≥ 0.55",
+    ),
+    Figure(
+        "zero_hop_cpu_us_over_envoy",
+        "microseconds of CPU that a request takes on it more than with Envoy alone",
+        "≤ 15",
+    ),
+    Figure(
+        "zero_hop_over_nothing_check",
+        "its throughput over that with the fastest check that says yes",
+        "≥ 1.4",
+    ),
     Figure("check_grpc_over_envoy", "throughput with gRPC `Check`, over that of Envoy alone"),
     Figure("http_check_over_envoy", "throughput with the HTTP check, over that of Envoy alone"),
 )

@@ -10,7 +10,7 @@ from bench.progress import note
 from bench.rounds import FULL, Effort, Lane, Rounds, run
 from bench.site import Site
 from bench.visits import snapshot_of, visits
-from bench.ways import WAYS
+from bench.ways import NOTHINGS, WAYS
 from lychgate.clock import clock
 from lychgate.config import load
 from lychgate.config.edits import apply
@@ -19,6 +19,8 @@ from lychgate.core.model import IdpId
 from lychgate.runtime import connect
 
 _HOST = "app.localhost"
+_SUBJECT = "5b2f6f0e-3c1d-5a77-9e4b-0d6f2a8c1b93"
+_NONCE = "n0nce0f0a0session0of0this0kind"
 
 
 def measure(effort: Effort = FULL) -> Mapping[str, float]:
@@ -58,8 +60,8 @@ def _lanes(site: Site) -> Mapping[str, Lane]:
         store.close()
     snapshot = snapshot_of(site.settings)
     (app,) = snapshot.apps
-    alice = Identity("5b2f6f0e", "alice@example.com", "", IdpId("idp"), "oidc", "1", clock())
-    load_ = Load(site.folder, "alice", visits(snapshot, [(app, alice, "nonce")]))
+    alice = Identity(_SUBJECT, "alice@example.com", "", IdpId("idp"), "oidc", "1", clock())
+    load_ = Load(site.folder, "alice", visits(snapshot, [(app, alice, _NONCE)]))
     return {name: Lane(start(site), load_) for name, start in WAYS.items()}
 
 
@@ -67,6 +69,9 @@ def _ratios(rounds: Rounds) -> dict[str, float]:
     return {
         "check_grpc_over_nothing": rounds.over("grpc", "nothing_grpc"),
         "http_check_over_nothing": rounds.over("http", "nothing_http"),
+        "zero_hop_over_envoy": rounds.over("zero_hop", "alone"),
+        "zero_hop_cpu_us_over_envoy": rounds.more_cpu_us("zero_hop", "alone"),
+        "zero_hop_over_nothing_check": min(rounds.over("zero_hop", name) for name in NOTHINGS),
         "check_grpc_over_envoy": rounds.over("grpc", "alone"),
         "http_check_over_envoy": rounds.over("http", "alone"),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
 import yaml
 
 from bench.machine import envoy, gate_core, load_core, pinned
@@ -51,11 +52,13 @@ class Site(AbstractContextManager["Site"]):
         self.folder = folder
         self._stack, self._processes = ExitStack(), Processes()
         self._origin = free_port()
+        self._numbers = f"127.0.0.1:{free_port()}"
         self.config = folder / "lychgate.yaml"
         upstreams = [{"host": host, "to": f"http://127.0.0.1:{self._origin}"} for host in hosts]
         endpoints = {
             "extauthz": {"listen": [self.socket("grpc")]},
             "http_check": {"listen": [self.socket("http")]},
+            "zero_hop": {"listen": self.socket("xds"), "metrics": self._numbers},
             "log": {"allow": False},
         }
         members = {**settings, **endpoints, "upstreams": upstreams}
@@ -91,17 +94,30 @@ class Site(AbstractContextManager["Site"]):
         module = {Check.GRPC: "extauthz", Check.HTTP: "extauthz.http"}[check]
         return self.serve(check.value, python(module, "--config", str(self.config)))
 
-    def proxy(self, name: str, check: Check, endpoint: str) -> tuple[str, int]:
+    def prove(self) -> int:
+        """Start the server that tells Envoy what it may prove alone."""
+        return self.serve("xds", python("extauthz.xds", "--config", str(self.config)))
+
+    def wait_until_proved(self) -> None:
+        """Wait until an Envoy has all that it needs to prove a request."""
+        self._processes.wait_for("xds", self._proved, _START)
+
+    def _proved(self) -> bool:
+        numbers = httpx.get(f"http://{self._numbers}/metrics").text
+        return 'lychgate_zero_hop_envoys{proves="true"} 1.0' in numbers
+
+    def proxy(self, name: str, check: Check, endpoint: str, xds: str = "") -> tuple[str, int]:
         """Start an Envoy as installed, that asks an endpoint; its address and process."""
         port = free_port()
         layout = layout_of(self.settings, f"127.0.0.1:{port}", check)
-        made = render(replace(layout, decision=(endpoint,)))
+        made = render(replace(layout, decision=(endpoint,), xds=xds))
         return self._url(port), self._envoy(name, made, gate_core(), port)
 
     def bare_proxy(self, name: str) -> tuple[str, int]:
         """Start an Envoy with the same hardening, routes and origin, and nothing of the gate."""
         port = free_port()
-        made = yaml.safe_load(render(layout_of(self.settings, f"127.0.0.1:{port}")))
+        layout = replace(layout_of(self.settings, f"127.0.0.1:{port}"), xds="")
+        made = yaml.safe_load(render(layout))
         return self._url(port), self._envoy(name, yaml.dump(_bare(made)), gate_core(), port)
 
     def nothing(self, name: str) -> int:

@@ -14,6 +14,14 @@ def _alone(site: Site) -> Way:
     return Way(*site.bare_proxy("alone"))
 
 
+def _zero_hop(site: Site) -> Way:
+    """Nobody answers where this Envoy would ask: a request that it cannot prove fails."""
+    server = site.prove()
+    way = Way(*site.proxy("zero_hop-envoy", Check.GRPC, site.socket("nobody"), site.socket("xds")))
+    site.wait_until_proved()
+    return way.asking(server)
+
+
 def _decided(site: Site, check: Check) -> Way:
     server = site.decide(check)
     way = Way(*site.proxy(f"{check.value}-envoy", check, site.socket(check.value)))
@@ -55,7 +63,7 @@ NOTHINGS: Mapping[str, Start] = {
     "nothing_grpc": _nothing_grpc,
 }
 """Those on which a server is asked that says yes to everything."""
-WAYS: Mapping[str, Start] = {"alone": _alone, **GATES, **NOTHINGS}
+WAYS: Mapping[str, Start] = {"alone": _alone, "zero_hop": _zero_hop, **GATES, **NOTHINGS}
 TITLES: Mapping[str, str] = {
     "alone": "Envoy alone",
     "zero_hop": "zero-hop",
