@@ -29,6 +29,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROGRAMS = ("addon", "extauthz", "extauthz.http", "lychgate.web")
 """The processes that `serve` and operators start by themselves."""
 
+_ELSEWHERE = (("envoy-config",), ("xds",))
+"""Commands that another process carries out."""
+
 type Parts = dict[str, str]
 
 
@@ -107,7 +110,7 @@ def _help_section(level: str, name: str, text: str) -> str:
 
 def help_of(words: tuple[str, ...]) -> str:
     """What `--help` of a command prints."""
-    if words == ("envoy-config",):
+    if words in _ELSEWHERE:
         return _output("-m", "lychgate", *words, "--help")
     result = CliRunner(env=environment()).invoke(app, [*words, "--help"], prog_name="lychgate")
     if result.exit_code != 0:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lychgate.store.base import AuditFilter
+from tests.web.configs import BASE
 from tests.web.installation import Browser, Installation
 from tests.web.saas.installation import (
     CALLBACK,
@@ -122,6 +123,8 @@ def test_pkce_can_be_demanded_and_is_for_clients_without_a_secret(
         {"grant_types": ["authorization_code_with_pkce"]},
         {"client_secret": None, "allow_pkce_without_client_secret": True},
     ):
+        # Without the application its secret goes: left out of the file alone, it stays.
+        installation.configure(BASE)
         installation.configure(config(**settings))
         told = returned(installation.browser().step(authorization(**without)))
         assert told["error"] == "invalid_request" and "code_challenge" in told["error_description"]
