@@ -75,8 +75,16 @@ ADMINISTRATORS = (
 NODES = (
     Figure("revocation_p99_ms_two_nodes", "a revocation, to every proxy, gRPC `Check`", "< 1000"),
     Figure("revocation_p99_ms_two_nodes_http", "the same, HTTP check", "< 1000"),
+    Figure(
+        "revocation_p99_ms_two_nodes_zero_hop",
+        "the same, to Envoys that prove by themselves",
+        "< 1000",
+    ),
+    Figure("revocation_p99_ms_zero_hop", "the same on one node", "< 100"),
     Figure("policy_edit_p99_ms_two_nodes", "an edit of a policy, gRPC `Check`", "< 1000"),
     Figure("policy_edit_p99_ms_two_nodes_http", "the same, HTTP check", "< 1000"),
+    Figure("policy_edit_p99_ms_two_nodes_zero_hop", "the same, zero-hop path", "< 1000"),
+    Figure("policy_edit_p99_ms_zero_hop", "the same on one node", "< 100"),
 )
 DECISIONS = (
     Figure("decide_warm_us", "microseconds of one decision; the token was seen before", "< 25"),

@@ -6,7 +6,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
@@ -61,6 +61,7 @@ RESOURCES: Mapping[str, Any] = {
         },
     ],
 }
+XDS = "extauthz.xds"
 _MODULES = {Check.GRPC: "extauthz", Check.HTTP: "extauthz.http"}
 
 
@@ -75,6 +76,11 @@ class Node:
     wire: Wire | None = None
     """What it reaches the database by, where that can be cut."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What its front is called."""
+        return self.file.parent.name
 
     @property
     def decision(self) -> str:
@@ -131,6 +137,8 @@ class Node:
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def _serves(self, module: str) -> Callable[[], bool]:
+        if module == XDS:
+            return lambda: accepts(self.settings.zero_hop.listen)
         if module == "lychgate.web":
             return lambda: accepts(self.settings.companion.listen)
         if self.check is Check.HTTP:
@@ -162,7 +170,7 @@ class Fleet:
 
     def statuses(self, data: bytes) -> list[int]:
         """What is answered before each node."""
-        return [self.fronts[name].send_raw(data).status for name in NODES]
+        return [self.fronts[node.name].send_raw(data).status for node in self.nodes]
 
 
 @contextmanager
@@ -171,7 +179,9 @@ def running_fleet(
     postgres: PostgresServer,
     check: Check = Check.GRPC,
     *,
+    names: Sequence[str] = NODES,
     wired: bool = False,
+    zero_hop: bool = False,
     **more: Any,
 ) -> Iterator[Fleet]:
     """Start everything, and stop it afterwards. Only the first node's file has the resources."""
@@ -182,19 +192,21 @@ def running_fleet(
     with ExitStack() as stack:
         origin = stack.enter_context(Origin("origin", log))
         nodes: list[Node] = []
-        for name in NODES:
+        for name in names:
             wire = stack.enter_context(Wire(postgres.port)) if wired else None
             store = url.replace(str(postgres.port), str(wire.port)) if wire else url
             content = _content(folder, name, port, origin.address) | {"store": store, **more}
+            if zero_hop:
+                content["zero_hop"] = {"listen": f"unix:{folder / name / 'xds.sock'}"}
             if not nodes:
                 content["resources"] = RESOURCES
             nodes.append(_node(folder / name, content, check, stack, wire))
         catalogue = _catalogue(folder, nodes[0], url, log, stack)
         for node in nodes:
-            node.start("lychgate.web", node.decision)
+            node.start("lychgate.web", node.decision, *([XDS] if zero_hop else []))
         fronts = {"all": _front(folder / "all", nodes, port, log, stack)}
-        for name, node in zip(NODES, nodes, strict=True):
-            fronts[name] = _front(node.file.parent, [node], free_port(), log, stack)
+        for node in nodes:
+            fronts[node.name] = _front(node.file.parent, [node], free_port(), log, stack)
         catalogue.fronts["envoy"] = fronts["all"]
         demo = Demo(_info(folder, port), nodes[0].processes["lychgate.web"], folder / "none")
         secret, _ = make_token(catalogue.store, SCOPES, "", None)
