@@ -45,5 +45,5 @@ def test_F05_a_decision_server_that_is_stuck_is_not_waited_for(both: Both) -> No
 
 def said_by_envoy(catalogue: Catalogue, why: str) -> bool:
     """Whether Envoy wrote down that somebody did not answer."""
-    wait_for(lambda: f'"why":"{why}' in (catalogue.folder / "envoy.log").read_text())
+    wait_for(lambda: f'"why":"{why}' in catalogue.output("envoy"))
     return True

@@ -346,9 +346,10 @@ class Catalogue:
             self.processes[module].kill()
             self.processes[module].wait()
 
-    def output(self) -> str:
-        """What every process has written so far."""
-        return "".join(file.read_text(errors="replace") for file in self.folder.glob("*.log"))
+    def output(self, process: str = "*") -> str:
+        """What every process, or one of them, has written so far."""
+        files = self.folder.rglob(f"{process}.log")
+        return "".join(file.read_text(errors="replace") for file in files)
 
     def kept(self) -> str:
         """What anybody may read later: the audit log, and the companion app's metrics."""
