@@ -90,6 +90,14 @@ def test_a_file_that_asks_over_http_is_valid_and_hardened_alike(tmp_path: Path) 
         assert over_http["typed_config"][name] == over_grpc["typed_config"][name]
 
 
+@pytest.mark.parametrize("xds", ["", "unix:/run/lychgate/xds.sock"])
+def test_h02_no_client_speaks_in_our_family_where_the_question_leaves_it_out(xds: str) -> None:
+    manager = _manager(yaml.safe_load(render(replace(LAYOUT, check=Check.HTTP, xds=xds))))
+    (early,) = manager["early_header_mutation_extensions"]
+    removed = {"remove_on_match": {"key_matcher": {"prefix": "x-lychgate-"}}}
+    assert removed in early["typed_config"]["mutations"]
+
+
 def test_the_question_names_what_the_check_reads_and_takes_what_it_replies() -> None:
     service = _manager(yaml.safe_load(render(replace(LAYOUT, check=Check.HTTP))))["http_filters"][
         0

@@ -62,6 +62,15 @@ def test_H02_another_of_the_family_stops_the_request(both: Through, name: str) -
         assert [one.reply.status for one in answers] == [400]
 
 
+@through(["envoy-http", "haproxy"])
+@pytest.mark.parametrize("name", ["X-Lychgate-Verdict", "x-lychgate-", "X-LYCHGATE-NEW"])
+def test_H02_headers_between_ourselves_arrive_nowhere(both: Through, name: str) -> None:
+    for target in ("/public/x", "/"):
+        (one,) = both.ask_as(ALICE, "ROOT", target, headers=((name, "forged"),))
+        assert one.reply.status == 200
+        assert "forged" not in str(one.seen[0].headers)
+
+
 @through(["nginx"])
 @pytest.mark.parametrize("name", ["Cf_Access_Jwt_Assertion", "X_LYCHGATE_CLIENT_IP", "Cf.Access"])
 def test_H03_what_nginx_leaves_out_arrives_nowhere(both: Through, name: str) -> None:

@@ -51,6 +51,20 @@ def test_H04_connection_removes_nothing_of_ours(both: Both, name: str) -> None:
             assert name.lower() not in ",".join(seen.all("connection")).lower()
 
 
+def test_H04_nor_does_that_of_a_websocket(both: Both) -> None:
+    """Envoy needs the header until it has seen the upgrade."""
+    named = ("Connection", f"Upgrade, {ASSERTION}, X-Mine")
+    handshake: Pairs = (
+        *(named, ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    )
+    for one in both.ask_as(ALICE, "ROOT", "/socket", headers=handshake):
+        assert one.reply.status in (101, 400), one
+        for seen in one.seen:
+            assert claims_of(seen.all(ASSERTION)[0])["email"] == ALICE
+            assert [line.lower() for line in seen.all("connection")] == ["upgrade"]
+
+
 def test_H05_our_credentials_never_reach_an_origin(both: Both) -> None:
     token = both.catalogue.token(ALICE, "ROOT")
     sent: Pairs = (
