@@ -4,13 +4,14 @@ Threads of Python take turns, and two things make the others wait: a thread that
 turn for 5 ms, and the garbage collector, which walks every object there is, lets nobody else run.
 A large configuration is a million objects. So turns are made shorter, objects that are many and
 stay are set apart (they are freed when nobody refers to them any more, but never walked again), and
-what was replaced is freed piece by piece.
+what was replaced is freed piece by piece. Where threads share a core, the system adds its own turns
+of some milliseconds; so work of many steps leaves the core between them.
 """
 
 import gc
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -21,6 +22,11 @@ _MUCH = 0.05
 """Seconds of computing after which what was made is too much to be walked."""
 _LONG = 0.002
 """Seconds that a collection may take before what it left alive is set apart."""
+
+_STRETCH = 0.001
+"""Seconds of computing after which work of many steps leaves the core."""
+_REST = 0.00005
+"""Seconds that it then stays away at least; whoever waits has the core before."""
 
 
 def keep_pauses_short() -> None:
@@ -41,6 +47,20 @@ def collector_at_rest() -> Iterator[None]:
         if time.thread_time() - began > _MUCH:
             gc.freeze()
         gc.enable()
+
+
+def unhurried[T](step: Callable[[T], None]) -> Callable[[T], None]:
+    """The same step, for work of very many that nobody waits for: others run between them."""
+    rested = time.perf_counter()
+
+    def taken(one: T) -> None:
+        nonlocal rested
+        step(one)
+        if time.perf_counter() - rested > _STRETCH:
+            time.sleep(_REST)
+            rested = time.perf_counter()
+
+    return taken
 
 
 def contents(held: object, kept: object) -> list[object]:

@@ -1,13 +1,14 @@
 """What keeps the background from holding up requests: the collector, and how things are freed."""
 
 import gc
+import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from lychgate.pauses import _Watch, collector_at_rest, contents
+from lychgate.pauses import _Watch, collector_at_rest, contents, unhurried
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,27 @@ def test_what_outlived_a_long_collection_is_set_apart() -> None:
     busy(0.01)
     watch("stop", {"generation": 2})
     assert gc.get_freeze_count() > 0
+
+
+def test_work_of_many_steps_leaves_the_core_between_them() -> None:
+    taken: list[float] = []
+
+    def step(seconds: float) -> None:
+        busy(seconds)
+        taken.append(seconds)
+
+    long, short = [0.002 + n / 1e6 for n in range(10)], [0.0] * 100
+    assert left_the_core(unhurried(step), long) >= len(long)
+    assert left_the_core(unhurried(step), short) == 0
+    assert taken == long + short
+
+
+def left_the_core(step: Callable[[float], None], each: list[float]) -> int:
+    """How often this thread gave the core away by itself in these steps."""
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    for seconds in each:
+        step(seconds)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 from lychgate.core.keys import Keyring
 from lychgate.core.model import Records, Revocation, RevocationKind
 from lychgate.errors import InvalidConfiguration, Problem
+from lychgate.pauses import unhurried
 from lychgate.store.base import (
     Changes,
     Clock,
@@ -206,7 +207,8 @@ class Mirror[S]:
         if base is not None and store.position() == base.position:
             return None
         draft = self.draft(base)
-        changes = store.each_change(Position(0) if base is None else base.position, draft.visit)
+        visit = draft.visit if base is None else unhurried(draft.visit)
+        changes = store.each_change(Position(0) if base is None else base.position, visit)
         way = self.advance(base, draft, changes)
         restored = base is not None and changes.revision < base.state.revision
         self.keep(self._finished(way, changes.revision), backwards=restored)
