@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from extauthz.supervisor import Supervisor, when_orphaned, worker_command
+from extauthz.supervisor import Supervisor, worker_command
 from lychgate import tracing
 from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
 from lychgate.monitoring import serve_metrics
+from lychgate.processes import WITH_PARENT, end_with_parent
 from lychgate.runtime import Runtime, open_runtime
 from lychgate.settings import Settings
 
@@ -52,6 +53,8 @@ class Kind:
 def main(kind: Kind) -> None:
     """One worker runs in this process, several in processes of their own."""
     options = _arguments(kind)
+    if options.with_parent or options.worker is not None:
+        end_with_parent()
     try:
         settings = load(options.config).settings
         set_up(settings.log)
@@ -69,6 +72,7 @@ def _arguments(kind: Kind) -> argparse.Namespace:
         "--metrics", help="HOST:PORT of /healthz, /readyz and /metrics; off if absent"
     )
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument(WITH_PARENT, action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -87,8 +91,6 @@ def _work(kind: Kind, settings: Settings, index: int | None, metrics: str) -> No
         server = kind.server(kind.endpoints(settings)[index or 0], runtime)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda _number, _frame: server.stop())
-        if index is not None:
-            when_orphaned(server.stop)
         with serve_metrics(metrics, index or 0, runtime.ready, runtime.registry):
             server.start()
             server.run()

@@ -1,7 +1,6 @@
 """Keeps the worker processes of the decision server running, one for each endpoint."""
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -93,15 +92,3 @@ def _wait(worker: subprocess.Popen[bytes]) -> None:
 def worker_command(module: str, arguments: Sequence[str]) -> Command:
     """Command lines of workers: the same module and arguments, and the worker's index."""
     return lambda index: [sys.executable, "-m", module, *arguments, "--worker", str(index)]
-
-
-def when_orphaned(stop: Callable[[], None]) -> None:
-    """Call `stop` when the supervisor is gone, however it ended."""
-
-    def watch() -> None:
-        # The raw descriptor: a buffered reader would hold its lock when the interpreter ends.
-        while os.read(sys.stdin.fileno(), 1):
-            pass
-        stop()
-
-    threading.Thread(target=watch, daemon=True, name="orphan").start()

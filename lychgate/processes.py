@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,12 +119,18 @@ def _spawn(
     command: Sequence[str], output: Path | None, environment: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches this process alone, which stops the others in order.
+    # The pipe closes when this process ends, however it ends: see `end_with_parent`.
     whole = None if environment is None else {**os.environ, **environment}
     if output is None:
-        return subprocess.Popen(command, start_new_session=True, env=whole)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=whole)
     with output.open("ab") as file:
         return subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=whole
+            command,
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=whole,
         )
 
 
@@ -136,6 +143,22 @@ def _last_lines(child: Child) -> str:
         return ""
     lines = child.output.read_text(errors="replace").splitlines()
     return "\n".join(lines[-8:])
+
+
+WITH_PARENT = "--with-parent"
+"""Tells a program that its standard input is the pipe of whoever started it."""
+
+
+def end_with_parent() -> None:
+    """Stop this process as SIGTERM does once its parent is gone, even killed without a word."""
+
+    def watch() -> None:
+        # The raw descriptor: a buffered reader would hold its lock when the interpreter ends.
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
 def python(module: str, *arguments: str) -> Sequence[str]:

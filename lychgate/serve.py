@@ -3,7 +3,7 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -11,7 +11,7 @@ from lychgate.config import load
 from lychgate.config.edits import apply
 from lychgate.config.watch import Watch
 from lychgate.errors import LychgateError
-from lychgate.processes import Processes, accepts, python
+from lychgate.processes import WITH_PARENT, Processes, accepts, python
 from lychgate.runtime import connect
 from lychgate.settings import Settings
 
@@ -58,14 +58,14 @@ def start_servers(
     _refuse_taken(settings, decide=decide)
     processes.start(
         "companion",
-        python("lychgate.web", "--config", str(config)),
+        _server("lychgate.web", config),
         output=logs and logs / "companion.log",
         restart=logs is None,
     )
     if decide:
         processes.start(
             "decision server",
-            python("extauthz", "--config", str(config)),
+            _server("extauthz", config),
             output=logs and logs / "extauthz.log",
             restart=logs is None,
         )
@@ -74,7 +74,7 @@ def start_servers(
     if settings.http_check.endpoints:
         processes.start(
             "HTTP check",
-            python("extauthz.http", "--config", str(config)),
+            _server("extauthz.http", config),
             output=logs and logs / "http-check.log",
             restart=logs is None,
         )
@@ -83,13 +83,17 @@ def start_servers(
     if decide and settings.zero_hop.listen:
         processes.start(
             "xDS server",
-            python("extauthz.xds", "--config", str(config)),
+            _server("extauthz.xds", config),
             output=logs and logs / "xds.log",
             restart=logs is None,
         )
         processes.wait_for("xDS server", _accepting(settings.zero_hop.listen))
     processes.wait_for("companion", _accepting(settings.companion.listen))
     processes.wait_for("companion", _accepting(settings.admin.listen))
+
+
+def _server(module: str, config: Path) -> Sequence[str]:
+    return python(module, "--config", str(config), WITH_PARENT)
 
 
 def _refuse_taken(settings: Settings, *, decide: bool) -> None:

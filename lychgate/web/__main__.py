@@ -15,6 +15,7 @@ from lychgate.config import load
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
 from lychgate.mail import open_mailer
+from lychgate.processes import WITH_PARENT, end_with_parent
 from lychgate.runtime import Runtime, open_runtime
 from lychgate.web.admin import admin
 from lychgate.web.app import companion
@@ -35,8 +36,12 @@ def main() -> None:
         prog="python -m lychgate.web", description="Serve the login and every page of our own."
     )
     parser.add_argument("--config", type=Path, default=Path("lychgate.yaml"))
+    parser.add_argument(WITH_PARENT, action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.with_parent:
+        end_with_parent()
     try:
-        settings = load(parser.parse_args().config).settings
+        settings = load(options.config).settings
         set_up(settings.log)
         tracing.set_up(settings.tracing, "lychgate companion")
         mailer = open_mailer(settings.mail)
