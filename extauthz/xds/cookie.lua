@@ -3,8 +3,9 @@
 -- Yes only if: it is one line (several arrive joined by a comma); each piece is separated by a
 -- semicolon and one blank; a name of ours appears at the start of a piece and nowhere else, and is
 -- CF_Authorization (once, its value three parts of a token without padding) or CF_AppSession
--- (which is cut out, so another cookie must follow). Plain searches only: a pattern would walk the
--- token character by character.
+-- (which is cut out, so another cookie must follow; what is left is written anew, and only ASCII
+-- would be written by a check byte for byte). Plain searches only: a pattern would walk the token
+-- character by character.
 local find, byte, sub = string.find, string.byte, string.sub
 local BLANK, SEMICOLON, LETTER_E = 0x20, 0x3b, 0x65
 -- What PHP reads as the underscore of a name, and that itself.
@@ -35,9 +36,14 @@ local function is_tidy(line)
   return true
 end
 
+-- Whether there is nothing but ASCII before and behind the token, which is ASCII as it verified.
+local function is_ascii(line, from, stop)
+  return not find(sub(line, 1, from), "[\128-\255]") and not find(line, "[\128-\255]", stop)
+end
+
 function envoy_match(line)
   if not is_tidy(line) then return false end
-  local seen = false
+  local began, ended, cut = nil, nil, false
   local place = at(line, "CF", 1)
   while place do
     local from = place + 2
@@ -46,17 +52,18 @@ function envoy_match(line)
       local stop = at(line, ";", place) or #line + 1
       if sub(line, place, place + #TOKEN - 1) == TOKEN then
         from = place + #TOKEN
-        if seen or byte(line, from) ~= LETTER_E then return false end
+        if began or byte(line, from) ~= LETTER_E then return false end
         if between(line, "=", from, stop) or between(line, " ", from, stop) then return false end
-        seen = true
+        began, ended = place, stop
       elseif sub(line, place, place + #LOGIN - 1) == LOGIN then
         from = place + #LOGIN
         if stop > #line or find(sub(line, from, stop - 1), "[^%w_-]") then return false end
+        cut = true
       else
         return false
       end
     end
     place = at(line, "CF", from)
   end
-  return seen
+  return began ~= nil and (not cut or is_ascii(line, began, ended))
 end

@@ -106,11 +106,13 @@ class Publisher:
                 self._stopping.wait(_LOOK.total_seconds())
 
     def _look(self) -> None:
-        # The age first: what is then the newest snapshot is at least as new as that.
+        # The time first, so that a process that is stopped here takes nothing for newer than it is;
+        # then the age: what is then the newest snapshot is at least as new as that.
+        began = steady()
         age, snapshot = self._feed.age(), self._feed.current()
         if age is None or snapshot is None:
             return
-        known, heard_at = self._state, steady() - age.total_seconds()
+        known, heard_at = self._state, began - age.total_seconds()
         state = self._made(snapshot, heard_at, known)
         self._state = state
         changed = known is None or known.now is not state.now or known.keys is not state.keys

@@ -83,6 +83,7 @@ PIECES = (
     *("CF_AppSession=", "CF_AppSession=a b", "CF_Session=x", "CF_Binding=x", "CF.Session=1"),
     *("CF_Authorization=junk", "CF_Authorization=", "=CF_Authorization=x", "x=CF_AppSession=y"),
     *("CF_Authorizationx=1", "xCF_Authorization=1", "CF Session=1", "CF[Binding=1", "", "a= b"),
+    *("a=caf\xe9", "\xff=1", "a=caf\xc3\xa9", "a=\xc2\xa0", "\xa0CF_Session=x", "a=\x85"),
 )
 SEPARATORS = ("; ", "; ", "; ", "; ", ";", " ; ", ";  ", ", ", ",")
 EXTRAS: tuple[tuple[str, str], ...] = (
@@ -91,6 +92,11 @@ EXTRAS: tuple[tuple[str, str], ...] = (
     ("Authorization", "Bearer oauth:x"),
     ("Authorization", "bearer theirs"),
     ("Authorization", "{}"),
+    ("Authorization", "Bearer oauth:\xff"),
+    ("Authorization", ""),
+    ("Cf-Access-Token", "\xff"),
+    ("Cf-Access-Token", ""),
+    ("Cf-Access-Client-Id", "\xff"),
     ("Cf-Access-Client-Id", "x"),
     ("Cf-Access-Client-Secret", "x"),
     ("Cf-Access-Token", "x"),
@@ -235,3 +241,27 @@ def test_J10_our_own_key_under_a_forged_claim_proves_nothing(two: Two, forged: i
 def test_the_same_token_untouched_is_proved(two: Two) -> None:
     for who, host in (("root", "a.example"), ("b", "b.example"), ("w", "x.w.example")):
         assert two.proved(Asked("GET", "/", host, COOKIE, who, None).ask)
+
+
+@pytest.mark.parametrize("other", ["a=\xff\xfe", "\xff=1", "a=\x85", "a=caf\xc3\xa9", "a=x"])
+@pytest.mark.parametrize(
+    "line", ["{}; T", "T; {}", "CF_AppSession=x; {}; T", "CF_AppSession=x; T; {}"]
+)
+def test_C03_foreign_bytes_beside_the_session_reach_origins_alike(
+    two: Two, other: str, line: str
+) -> None:
+    cookie = line.replace("T", "CF_Authorization={token}").replace("{}", other)
+    proved = two.proved(Asked("GET", "/", "a.example", (("Cookie", cookie),), "root", None).ask)
+    # Where a cookie of ours is cut out, what is left is written anew, and not every byte can be.
+    assert proved == (other.isascii() or "CF_AppSession" not in line)
+
+
+@pytest.mark.parametrize("value", ["", "\xff", "x\xff", "Bearer oauth:\xff"])
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Cf-Access-Token", "Cf-Access-Client-Id", "Cf-Access-Client-Secret"]
+)
+def test_S08_a_credential_of_foreign_bytes_is_one_all_the_same(
+    two: Two, name: str, value: str
+) -> None:
+    headers = (*COOKIE, (name, value))
+    assert not two.proved(Asked("GET", "/", "a.example", headers, "root", None).ask)
