@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2
@@ -15,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 from extauthz.asking import Judge
 from extauthz.listening import listen
 from extauthz.service import AuthorizationService
+from extauthz.threads import Threads
 
 _LOGGER = logging.getLogger(__name__)
 SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
@@ -43,7 +45,8 @@ class Worker:
         self._health = health.HealthServicer()
         self._stopping = threading.Event()
         self._server = grpc.server(
-            ThreadPoolExecutor(_THREADS, thread_name_prefix="check"),
+            # grpc asks for the class of the standard library and calls `submit` alone.
+            cast(ThreadPoolExecutor, Threads(_THREADS, "check")),
             options=_OPTIONS,
             maximum_concurrent_rpcs=_CONCURRENT,
         )

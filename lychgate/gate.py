@@ -49,6 +49,7 @@ from lychgate.core.urls import (
     encode,
     is_owned,
 )
+from lychgate.core.values import momentary
 
 log = logging.getLogger("lychgate.gate")
 
@@ -102,7 +103,7 @@ class Minted:
         return fresh and lasts and self.ends <= wanted
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Forward:
     """Send the request on. Headers to set replace, those to remove go in every copy.
 
@@ -138,7 +139,7 @@ UNAVAILABLE = Answer(
 """What is left to say when a decision failed; nothing in it could fail as well."""
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class View:
     """The newest configuration, and how long ago the store was last heard of."""
 

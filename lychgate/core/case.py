@@ -1,6 +1,5 @@
 """One request at one application: everything the later steps of a decision look at."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lychgate.core.credentials import Reader
@@ -12,9 +11,10 @@ from lychgate.core.policy import CompiledPolicy
 from lychgate.core.request import Request
 from lychgate.core.snapshot import CompiledApp, Route, Snapshot
 from lychgate.core.urls import Target
+from lychgate.core.values import momentary
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Case:
     """A well-formed request, the application that owns it, and the ways to read and forward it."""
 

@@ -29,6 +29,7 @@ from lychgate.core.urls import (
     TOKEN_HEADER,
     split_cookies,
 )
+from lychgate.core.values import momentary
 
 MAX_COOKIES = 16
 """So many `CF_Authorization` values of one request are looked at."""
@@ -154,7 +155,7 @@ class Via(StrEnum):
     BEARER = "bearer"
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Held:
     """A valid token for the application asked for, and its text."""
 
@@ -178,7 +179,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Reader:
     """Judges the tokens of one request for one application."""
 

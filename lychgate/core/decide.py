@@ -26,7 +26,6 @@ which the gate turns into a refusal.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from lychgate.core.answers import (
@@ -59,6 +58,7 @@ from lychgate.core.session import (
 )
 from lychgate.core.snapshot import Route, Snapshot
 from lychgate.core.urls import PREFIX, Target, canonical_host, is_query, normalise
+from lychgate.core.values import momentary
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 
@@ -72,7 +72,7 @@ def decide(request: Request, snapshot: Snapshot, verify: Verify, now: datetime) 
     return agree(placed) if isinstance(decision, Allow) and not placed.agreed else decision
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Placed:
     """A well-formed request and the application that owns it.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lychgate.core.identity import ANONYMOUS, Principal
 from lychgate.core.model import AppId, PolicyId
+from lychgate.core.values import momentary
 
 type HeaderList = tuple[tuple[str, str], ...]
 
@@ -42,7 +43,7 @@ class Reason(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Because:
     """The grounds of a decision; for log and audit only."""
 
@@ -80,7 +81,7 @@ class Mint:
     """Whether the upstream also gets it as its `CF_Authorization` cookie."""
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Allow:
     """Forward the request. `set_headers` replace; `remove_headers` go in every copy.
 

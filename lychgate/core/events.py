@@ -1,6 +1,5 @@
 """What is remembered of a decision: who asked for what, what came of it, and why."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -17,9 +16,10 @@ from lychgate.core.decision import (
 )
 from lychgate.core.identity import Anonymous, Service, User
 from lychgate.core.request import Request
+from lychgate.core.values import momentary
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class AccessEvent:
     """One decision, without anything secret: no token, cookie, query or body."""
 

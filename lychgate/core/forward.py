@@ -1,7 +1,5 @@
 """What of a request goes on to the origin: which headers and cookies are kept, set and removed."""
 
-from dataclasses import dataclass
-
 from lychgate.core.bearer import is_our_bearer
 from lychgate.core.credentials import Held, Via, holds_service_token
 from lychgate.core.decision import Allow, Because, HeaderList, Mint
@@ -17,9 +15,10 @@ from lychgate.core.urls import (
     owned_in,
     touches_reserved,
 )
+from lychgate.core.values import momentary
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Onward:
     """A request on its way to the origin of an application, or of nobody's (None)."""
 

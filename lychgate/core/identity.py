@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lychgate.core.model import AppId, IdpId, PolicyId, TokenId
+from lychgate.core.values import momentary
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Identity:
     """Read from a token, which has little room: a claim that is missing is unknown, not absent."""
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class User:
     """A person with a valid token for the application asked for, or linked to it."""
 

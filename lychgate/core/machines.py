@@ -1,6 +1,5 @@
 """What a request proves without a person, and what Bypass and Service Auth policies make of it."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -44,9 +43,10 @@ from lychgate.core.session import (
     service_claims,
     token_life,
 )
+from lychgate.core.values import momentary
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Machine:
     """What the request proves without a person: its service token and its linked token."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from lychgate.core.values import momentary
+
 type Address = IPv4Address | IPv6Address
 
 
@@ -23,7 +25,7 @@ class ClientCertificate:
     pem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Request:
     """One HTTP request.
 

@@ -21,6 +21,7 @@ from lychgate.core.model import (
 )
 from lychgate.core.request import Address, ClientCertificate
 from lychgate.core.urls import canonical_email, canonical_host
+from lychgate.core.values import momentary
 
 
 class Match(Enum):
@@ -44,7 +45,7 @@ type Evaluation = tuple[str, str]
 """An external evaluation: the URL asked and the URL of its keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Evidence:
     """Everything a selector may look at."""
 

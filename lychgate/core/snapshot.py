@@ -29,6 +29,7 @@ from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, Routes
 from lychgate.core.session import seconds
 from lychgate.core.urls import companion_hosts, is_owned, normalise
+from lychgate.core.values import momentary
 from lychgate.errors import InvalidConfiguration, Problem
 
 
@@ -60,7 +61,7 @@ class CompiledApp:
         return any(policy.action is Action.ALLOW for policy in self.person)
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Route:
     """The application that owns a request, and the destination that matched."""
 

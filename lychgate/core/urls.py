@@ -6,12 +6,12 @@ or decode a slash before they look at it. `Target` keeps both; an admission must
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import quote
 
 from lychgate.core.model import Team
+from lychgate.core.values import momentary
 
 AUTH_COOKIE = "CF_Authorization"
 SESSION_COOKIE = "CF_Session"
@@ -122,7 +122,7 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Target:
     """A normalised path: `path` is forwarded, `bare` is its other reading; both are matched."""
 
