@@ -99,6 +99,12 @@ def test_P13_the_same_host_twice_is_that_host(both: Through) -> None:
     both.send(lines).login("ROOT")
 
 
+@pytest.mark.parametrize("target", ["*", "*?x=/y"])
+def test_P13_a_question_about_no_path_leads_nowhere(both: Through, target: str) -> None:
+    (one,) = both.ask(target, method="OPTIONS")
+    assert one.refused() and one.reply.status < 500, one  # Caddy answers it by itself
+
+
 @through(["nginx", "caddy"])
 def test_hosts_that_nobody_named_lead_nowhere(both: Through) -> None:
     for host in ("nowhere.example", "a.example.evil", "127.0.0.1"):
