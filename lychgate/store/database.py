@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lychgate.store.base import Conflict, StoreError, StoreUnavailable
 from lychgate.store.counts import StoreCounts
+from lychgate.store.users import Users
 
 CONNECTIONS = 32
 """Most connections of one process, unless it is told otherwise."""
@@ -53,6 +54,7 @@ class Database:
         else:
             engine = _postgres_engine(url, connections)
         self._engine = engine
+        self._users = Users(engine.dispose)
         self._opened: set[Any] = set()
         event.listen(engine, "connect", lambda connection, _: self._opened.add(connection))
         event.listen(engine, "close", lambda connection, _: self._opened.discard(connection))
@@ -63,7 +65,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads."""
         failed = self.counts.read_failed
-        with _translated(failed), self._reads.connect() as connection:
+        with self._users.one(), _translated(failed), self._reads.connect() as connection:
             yield connection
 
     @contextmanager
@@ -77,7 +79,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block, or leaves no trace."""
         failed = self.counts.write_failed
-        with _translated(failed), self._writes.begin() as connection:
+        with self._users.one(), _translated(failed), self._writes.begin() as connection:
             yield connection
 
     @contextmanager
@@ -96,11 +98,17 @@ class Database:
             raw.patience = seconds
 
     def close(self) -> None:
-        """Close every connection, also those that some other thread is still reading from."""
-        self._engine.dispose()
+        """Close every connection; what some other thread is still doing in one fails there first.
+
+        Never under a running statement, which SQLite and the interpreter would not survive.
+        """
+        self._users.end(self._interrupt)
+
+    def _interrupt(self) -> None:
         for connection in list(self._opened):
-            connection.close()
-        self._opened.clear()
+            # One that was closed in the meantime, by the thread that had it.
+            with suppress(sqlite3.ProgrammingError):
+                connection.interrupt()
 
 
 def insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":

@@ -6,7 +6,7 @@ only a limit of our own ends that.
 """
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import psycopg
@@ -43,10 +43,14 @@ class Connection(psycopg.Connection[Any]):
 
     patience: float = PATIENCE
 
+    def interrupt(self) -> None:
+        """From another thread: let what is being asked of the server fail, as SQLite's does."""
+        self.patience = 0.0
+
     def wait[R](self, gen: PQGen[R], interval: float = _WAIT, timeout: float | None = None) -> R:
         """Carry out what was asked of the server."""
         try:
-            return super().wait(_watched(gen, self.patience), interval, timeout)
+            return super().wait(_watched(gen, lambda: self.patience), interval, timeout)
         except _Silent:
             self.close()
             raise psycopg.OperationalError("the server does not answer") from None
@@ -56,8 +60,8 @@ class _Silent(Exception):
     """The server gave no sign of life."""
 
 
-def _watched[R](gen: PQGen[R], patience: float) -> Generator[Any, Any, R]:
-    """The same steps; raises when none of them made progress for so many seconds."""
+def _watched[R](gen: PQGen[R], patience: Callable[[], float]) -> Generator[Any, Any, R]:
+    """The same steps; raises when none made progress for so many seconds, asked anew each time."""
     last = time.monotonic()
     try:
         step = next(gen)
@@ -65,7 +69,7 @@ def _watched[R](gen: PQGen[R], patience: float) -> Generator[Any, Any, R]:
             ready = yield step
             if ready:
                 last = time.monotonic()
-            elif time.monotonic() - last > patience:
+            elif time.monotonic() - last > patience():
                 raise _Silent
             step = gen.send(ready)
     except StopIteration as done:

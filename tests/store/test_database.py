@@ -1,8 +1,13 @@
 """The database: addresses it knows, migrations that agree with the tables, failures in words."""
 
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
+from queue import Queue
+from threading import Event, Thread
 
 import pytest
 from alembic import command
@@ -147,3 +152,82 @@ def test_opening_a_file_again_takes_no_lock_from_those_who_have_it_open(tmp_path
                 assert connection.execute(text("select max(n) from t")).scalar_one() == number
     finally:
         first.close()
+
+
+ENDLESS = """
+with recursive n (n) as (select 1 union all select n + 1 from n where n < 10000000000)
+select count(*) from n
+"""
+
+
+def test_closing_ends_what_others_are_reading(place: Place) -> None:
+    database, failed = Database(place.url), Queue[Exception]()
+    lengthy = ENDLESS if database.sqlite else "select pg_sleep(20)"
+
+    def read() -> None:
+        try:
+            with database.read() as connection:
+                connection.execute(text(lengthy))
+        except StoreError as error:
+            failed.put(error)
+
+    readers = [Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    time.sleep(0.3)
+    started = time.monotonic()
+    database.close()
+    assert time.monotonic() - started < 3
+    assert all(isinstance(failed.get(timeout=1), StoreUnavailable) for _ in readers)
+    for reader in readers:
+        reader.join()
+    with pytest.raises(StoreUnavailable, match="closed"), database.read():
+        pass
+
+
+@pytest.mark.parametrize("statement", [ENDLESS, "select 1"], ids=["one-statement", "many"])
+def test_closing_under_readers_leaves_the_interpreter_whole(statement: str, tmp_path: Path) -> None:
+    script = f"""
+import sys, threading, time
+from sqlalchemy import text
+from lychgate.store.database import Database
+from lychgate.store.base import StoreUnavailable
+database = Database("sqlite:///{tmp_path}/s.db")
+def read():
+    try:
+        while True:
+            with database.read() as connection:
+                connection.execute(text({statement!r})).all()
+    except StoreUnavailable:
+        pass
+readers = [threading.Thread(target=read) for _ in range(8)]
+for reader in readers:
+    reader.start()
+time.sleep(0.2)
+database.close()
+for reader in readers:
+    reader.join()
+"""
+    command = [sys.executable, "-W", "error::ResourceWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_one_who_comes_back_late_closes_the_connection(tmp_path: Path) -> None:
+    """It ran no statement that could have been interrupted, and took longer than is waited."""
+    database = Database(f"sqlite:///{tmp_path}/s.db")
+    late = Event()
+
+    def read() -> None:
+        with database.read():
+            late.wait()
+
+    reader = Thread(target=read)
+    reader.start()
+    time.sleep(0.1)
+    database.close()
+    late.set()
+    reader.join()
+    with closing(sqlite3.connect(tmp_path / "s.db")) as other:
+        # Only who is alone can leave WAL.
+        assert other.execute("pragma journal_mode=delete").fetchone() == ("delete",)
