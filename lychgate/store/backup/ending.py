@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, delete, or_, select, update
 
 from lychgate.store import tables
 from lychgate.store.base import Kind, Source
@@ -65,6 +65,7 @@ def _end_logins(connection: Connection, now: datetime) -> tuple[int, int]:
         tables.transfers,
     ):
         connection.execute(delete(table))
+    _end_approvals(connection, now)
     ended = update(sessions).where(sessions.c.ended_at.is_(None), sessions.c.expires_at > now)
     revoked = update(grants).where(grants.c.revoked_at.is_(None), grants.c.expires_at > now)
     return (
@@ -73,18 +74,32 @@ def _end_logins(connection: Connection, now: datetime) -> tuple[int, int]:
     )
 
 
+def _end_approvals(connection: Connection, now: datetime) -> None:
+    """Neither a temporary access nor the request for one outlives the logins."""
+    approvals = tables.approvals.c
+    in_force = or_(approvals.granted_until > now, approvals.granted_until.is_(None))
+    over = update(tables.approvals).where(in_force).values(granted_until=now, expires_at=now)
+    connection.execute(over)
+
+
 def _end_service_tokens(connection: Connection, revision: int, now: datetime) -> int:
     objects, ended = tables.objects, 0
     tokens = select(objects).where(objects.c.kind == Kind.SERVICE_TOKEN)
     for row in connection.execute(tokens).all():
-        after = _without_use(row.body, Source(row.source))
-        if after == row.body:
-            continue
-        this = objects.c.kind == Kind.SERVICE_TOKEN, objects.c.id == row.id
-        values = {"body": after, "updated_at": now, "revision": revision}
-        connection.execute(update(objects).where(*this).values(values))
-        ended += 1
+        ended += end_service_token(connection, row, revision, now)
     return ended
+
+
+def end_service_token(connection: Connection, row: Row[Any], revision: int, now: datetime) -> bool:
+    """Let a service token, an object's row, let nobody in; False when it does not anyway."""
+    objects = tables.objects
+    after = _without_use(row.body, Source(row.source))
+    if after == row.body:
+        return False
+    this = objects.c.kind == Kind.SERVICE_TOKEN, objects.c.id == row.id
+    values = {"body": after, "updated_at": now, "revision": revision}
+    connection.execute(update(objects).where(*this).values(values))
+    return True
 
 
 def _without_use(body: Mapping[str, Any], source: Source) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def restore(
             migrate(target.database)
             # Proving takes a while: a process may have started on the empty store meanwhile.
             admit = partial(_refuse_filled, target)
-            carried = take_over(target.database, scratch, reader.header, now, admit)
+            carried = take_over(target.database, scratch, reader.header, kept, now, admit)
     return Restored(reader.header, ended, carried)
 
 

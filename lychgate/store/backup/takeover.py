@@ -1,21 +1,22 @@
 """Copies a proven database over a store, in one transaction that everybody then hears of."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import batched
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
 
-from lychgate.core.model import Revocation
 from lychgate.store import tables
 from lychgate.store.auditlog import append
 from lychgate.store.backup.archive import Header
+from lychgate.store.backup.carrying import carry_endings
 from lychgate.store.backup.dump import reflected
+from lychgate.store.backup.ending import Kept
 from lychgate.store.base import AuditEvent, StoreTooNew
 from lychgate.store.database import Database
 from lychgate.store.migrations import HEAD, version_of
-from lychgate.store.objects import counter, lock_revision, next_revision, revocation
+from lychgate.store.objects import counter, lock_revision, next_revision
 
 _BATCH = 1000
 _LEAP = 1_000_000
@@ -27,6 +28,7 @@ def take_over(
     target: Database,
     scratch: Database,
     header: Header,
+    kept: Collection[Kept],
     now: datetime,
     admit: Callable[[Connection], None],
 ) -> int:
@@ -40,7 +42,7 @@ def take_over(
         _lock(connection, theirs)
         admit(connection)
         with scratch.write() as proven:
-            _carry_revocations(connection, proven)
+            carry_endings(connection, proven, kept, now)
             carried = _carry_audit(connection, proven)
             append(proven, [_event(header, now)])
             newest = max(counter(connection, "revision"), counter(proven, "revision"))
@@ -72,13 +74,6 @@ def _lock(connection: Connection, found: Mapping[str, Table]) -> None:
         connection.execute(text(f"LOCK TABLE {', '.join(found)} IN ACCESS EXCLUSIVE MODE"))
 
 
-def _carry_revocations(old: Connection, proven: Connection) -> None:
-    """Keep the revocations that the store knows."""
-    revision = counter(proven, "revision")
-    for row in old.execute(select(tables.revocations)).all():
-        _merge(proven, revocation(row), revision)
-
-
 def _carry_audit(old: Connection, proven: Connection) -> int:
     """Keep the audit log of the store: how many rows are not in the backup."""
     audit, carried = tables.audit, 0
@@ -101,20 +96,6 @@ def _those(ids: list[int]) -> Any:
 def _same(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """By what a row of the audit log is known again: its place in the same log."""
     return row["id"], row["at"], row["action"], row["request_id"]
-
-
-def _merge(proven: Connection, known: Revocation, revision: int) -> None:
-    """Add a revocation to those of the backup; the later one counts."""
-    table = tables.revocations
-    this = table.c.kind == known.kind, table.c.key == known.key
-    found = proven.execute(select(table).where(*this)).one_or_none()
-    not_before, expires_at = known.not_before, known.expires_at
-    if found is not None:
-        not_before = max(not_before, found.not_before)
-        expires_at = max(expires_at, found.expires_at)
-        proven.execute(delete(table).where(*this))
-    row = {"kind": known.kind.value, "key": known.key, "revision": revision}
-    proven.execute(insert(table), [row | {"not_before": not_before, "expires_at": expires_at}])
 
 
 def _copy(proven: Connection, source: Table, connection: Connection, table: Table) -> None:

@@ -10,7 +10,8 @@ from lychgate.core.keys import Keyring
 from lychgate.store.backup.ending import Ended, Kept
 from lychgate.store.base import Kind
 from tests.store.backup.conftest import Another
-from tests.store.backup.saving import DAY, put_back
+from tests.store.backup.saving import DAY, put_back, save
+from tests.store.contract.test_approvals import APP, ask
 from tests.store.contract.test_oauth import GRANT
 from tests.store.parts import START, FixedClock, Opened, Place
 
@@ -68,6 +69,21 @@ def test_what_was_on_its_way_does_not_arrive(lost: Place, backup: Path) -> None:
         assert store.oauth.devices.by_device_code(b"device") is None
         assert not store.transfers.waits("receiver", START)
         assert store.oauth.grants.get("g1") is not None
+
+
+@pytest.mark.parametrize("keep", [(), (Kept.LOGINS,)], ids=["ended", "kept"])
+def test_temporary_access_ends_with_the_logins(
+    keep: tuple[Kept, ...], lost: Place, another: Another, tmp_path: Path
+) -> None:
+    place, until = another("sqlite"), RESTORED - START + DAY / 4
+    with closing(place.open(FixedClock())) as store:
+        store.approvals.request(ask("r1"), START)
+        assert store.approvals.approve("r1", "chief@example.com", until, START).granted_until
+    save(place, tmp_path / "b")
+    put_back(tmp_path / "b", lost, *keep)
+    with closing(lost.open(FixedClock(RESTORED))) as store:
+        found = store.approvals.granted("subject-1", APP, RESTORED)
+        assert (found is not None) == bool(keep)
 
 
 @pytest.mark.parametrize("keep", list(Kept))

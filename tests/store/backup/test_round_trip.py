@@ -3,6 +3,7 @@
 import gzip
 import stat
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from tests.store.backup.saving import (
     opened,
     put_back,
     save,
+    token,
 )
-from tests.store.parts import START, FixedClock, Place, policy, put, real_clock
+from tests.store.parts import START, FixedClock, Place, delete, policy, put, real_clock
 
 KINDS = ("sqlite", "postgresql")
 PAIRS = [(one, other) for one in KINDS for other in KINDS]
@@ -147,6 +149,50 @@ def test_what_the_replaced_store_learned_since_is_kept(
         assert actions[:2] == ["restore", "logout"]
         revoked = {one.key: one.not_before for one in store.revocations.live(clock())}
         assert revoked["n1"] == revoked["n2"] == clock()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_ended_in_the_replaced_store_stays_ended_whatever_is_kept(
+    kind: str, filled: Another, tmp_path: Path
+) -> None:
+    place, later = filled(kind), FixedClock(START + timedelta(hours=1))
+    with closing(place.open(later)) as store:
+        put(store, token("t3"), token("t4"), token("t5"))
+    save(place, tmp_path / "b")
+    with closing(place.open(later)) as store:
+        store.api_tokens.revoke("k1", later())
+        store.oauth.grants.revoke("g1", later())
+        store.revocations.revoke_session("n1", later())
+        put(store, delete(Kind.SERVICE_TOKEN, "t1"))
+        disabled, changed = token("t5"), token("t3")
+        put(store, replace(disabled, body={**disabled.body, "enabled": False}))
+        put(store, replace(changed, body={**changed.body, "client_secret_hash": "c" * 64}))
+        kept = {one.kid for one in store.keys.rotate(later()).signing}
+    put_back(tmp_path / "b", place, *Kept, replace=True)
+    with closing(place.open(later)) as store:
+        assert [one.revoked_at for one in store.api_tokens.list()] == [later()]
+        grant = store.oauth.grants.get("g1")
+        assert grant is not None and grant.revoked_at == later()
+        assert store.sessions.not_ended("n1") is None
+        good = {o.id for o in store.objects(Kind.SERVICE_TOKEN) if o.body["enabled"]}
+        assert good == {"t2", "t4"}
+        assert {one.kid for one in store.keys.keyring().signing} == kept
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_refresh_token_that_was_used_since_is_not_good_again(
+    kind: str, filled: Another, tmp_path: Path
+) -> None:
+    place, later = filled(kind), FixedClock(START + timedelta(minutes=1))
+    save(place, tmp_path / "b")
+    with closing(place.open(later)) as store:
+        before = store.oauth.grants.get("g1")
+        assert before is not None
+        assert store.oauth.grants.rotate("g1", before.generation, later(), timedelta(0))
+    put_back(tmp_path / "b", place, *Kept, replace=True)
+    with closing(place.open(later)) as store:
+        after = store.oauth.grants.get("g1")
+        assert after is not None and after.generation == before.generation + 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
