@@ -156,12 +156,14 @@ _CHECK = re.compile(
 
 def _skippable(text: str, head: str) -> str:
     """The configuration with its check inside the filter whose beginning is `head`."""
+    *_, last = head.splitlines()
+    inside = len(last) - len(last.lstrip())
 
     def wrapped(match: re.Match[str]) -> str:
         indent, name, body = match.groups()
         outer = "".join(f"{indent}{line}\n" for line in head.splitlines())
-        inner = "".join(f"    {line}\n" for line in body.splitlines())
-        return f"{outer}{indent}      {name}{inner}"
+        inner = "".join(f"{' ' * inside}{line}\n" for line in body.splitlines())
+        return f"{outer}{indent}{' ' * inside}  {name}{inner}"
 
     return _CHECK.sub(wrapped, text)
 

@@ -72,7 +72,12 @@ def test_a_file_with_the_zero_hop_path_is_valid_and_asks_in_its_wrapper_only(
     filters = _manager(yaml.safe_load(path.read_text()))["http_filters"]
     wrapper = filters[-2]["typed_config"]
     assert wrapper["@type"].endswith("ExtensionWithMatcher")
-    assert wrapper["extension_config"]["typed_config"]["failure_mode_allow"] is False
+    (skipped,) = wrapper["xds_matcher"]["matcher_list"]["matchers"]
+    assert skipped["on_match"]["action"]["typed_config"]["@type"].endswith(".SkipFilter")
+    everything_else = wrapper["xds_matcher"]["on_no_match"]["action"]["typed_config"]
+    check_ = everything_else["typed_config"]["typed_config"]
+    assert check_["@type"].endswith(".ExtAuthz") and check_["failure_mode_allow"] is False
+    assert everything_else.keys() == {"@type", "typed_config"}  # no sample of them, always all
     assert path.read_text().count("http.ext_authz.v3.ExtAuthz\n") == 1
 
 
