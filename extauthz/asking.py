@@ -1,5 +1,6 @@
 """What every decision server shares: whom it asks, and what it cannot translate."""
 
+import re
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote
@@ -8,6 +9,8 @@ from lychgate.core.certificates import read_certificate
 from lychgate.core.request import ClientCertificate, Request
 from lychgate.errors import LychgateError
 from lychgate.gate import Outcome
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Untranslatable(LychgateError):
@@ -22,6 +25,13 @@ class Judge(Protocol):
     def check(self, request: Request, /) -> Outcome:
         """The outcome for one request."""
         ...
+
+
+def must_fit(name: str, value: str) -> None:
+    """Raises Untranslatable for a value that would end its line, or worse."""
+    # A look at ASCII is quicker, and nearly every value is.
+    if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
+        raise Untranslatable(f"the value of `{name}` holds a control character")
 
 
 @lru_cache(maxsize=256)

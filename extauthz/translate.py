@@ -4,7 +4,6 @@ Envoy allows a request when an answer says nothing, so answers are made here onl
 and `_refused`, and both set everything that Envoy looks at.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Protocol, assert_never
 
@@ -13,7 +12,7 @@ from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
-from extauthz.asking import Untranslatable, presented
+from extauthz.asking import Untranslatable, must_fit, presented
 from lychgate.answer import Answer
 from lychgate.core.decision import HeaderList
 from lychgate.core.request import ClientCertificate, Request, address, split_target
@@ -23,7 +22,6 @@ _OK = grpc.StatusCode.OK.value[0]
 _DENIED = grpc.StatusCode.PERMISSION_DENIED.value[0]
 _REPLACE = HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 _ADD = HeaderValueOption.APPEND_IF_EXISTS_OR_ADD
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -155,10 +153,7 @@ def _refused(status: int, headers: HeaderList, body: bytes) -> CheckResponse:
 def _add(
     options: Options, name: str, value: str, action: HeaderValueOption.HeaderAppendAction
 ) -> None:
-    # A look at ASCII is quicker, and nearly every value is.
-    ascii = value.isascii()
-    if not (ascii and value.isprintable()) and _CONTROL.search(value):
-        raise Untranslatable(f"the value of `{name}` holds a control character")
+    must_fit(name, value)
     option = options.add()
     option.append_action = action
     option.keep_empty_value = True
@@ -166,4 +161,4 @@ def _add(
     header.key = name
     # Envoy ignores `raw_value` in answers. Our strings are bytes read as Latin-1, so UTF-8 passes
     # unchanged; bytes that are not UTF-8 cannot be sent and are replaced.
-    header.value = value if ascii else value.encode("latin-1").decode("utf-8", "replace")
+    header.value = value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")

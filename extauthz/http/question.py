@@ -76,10 +76,12 @@ def to_request(fields: Fields, names: Names) -> Request:
 
 
 def _every_value(fields: Fields) -> Headers:
-    headers: Headers = {}
-    for raw_name, raw_value in fields:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = (*headers[name], value) if name in headers else (value,)
+    read = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+    headers: Headers = {name: (value,) for name, value in read}
+    if len(headers) < len(read):
+        headers = {}
+        for name, value in read:
+            headers[name] = (*headers.get(name, ()), value)
     return headers
 
 

@@ -1,20 +1,17 @@
 """The reply of the check: an HTTP answer, and how the gate's own answers become one."""
 
-import re
-from dataclasses import dataclass
-
-from extauthz.asking import Untranslatable
+from extauthz.asking import Untranslatable, must_fit
 from lychgate.answer import Answer
 from lychgate.core.decision import HeaderList
+from lychgate.core.values import momentary
 
 VERDICT = "x-lychgate-verdict"
 """`forward` in a reply that lets a request pass, for proxies that can look at it."""
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
 _PLAIN = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
 
 
-@dataclass(frozen=True, slots=True)
+@momentary
 class Reply:
     """An HTTP answer to the proxy."""
 
@@ -25,8 +22,7 @@ class Reply:
     def fields(self) -> list[tuple[bytes, bytes]]:
         """The headers as bytes; raises Untranslatable for a value that would end its line."""
         for name, value in self.headers:
-            if _CONTROL.search(value):
-                raise Untranslatable(f"the value of `{name}` holds a control character")
+            must_fit(name, value)
         return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
 
 
