@@ -15,6 +15,7 @@ from extauthz.asking import Judge
 from extauthz.http.app import Check
 from extauthz.http.endpoint import claim
 from extauthz.listening import CannotListen
+from lychgate.descriptors import connections_each
 
 _LOGGER = logging.getLogger(__name__)
 _CONNECTIONS = 2048
@@ -85,7 +86,7 @@ def _server(app: Check, endpoint: str) -> Server:
         websockets=False,
         log_enabled=False,
         backlog=1024,
-        backpressure=_CONNECTIONS,
+        backpressure=min(_CONNECTIONS, connections_each(1)),
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
     )
     server.uds_permissions = _GROUP

@@ -12,6 +12,7 @@ from granian.server.embed import Server
 from lychgate import tracing
 from lychgate.clock import clock
 from lychgate.config import load
+from lychgate.descriptors import connections_each
 from lychgate.errors import LychgateError
 from lychgate.logs import set_up
 from lychgate.mail import open_mailer
@@ -26,8 +27,6 @@ from lychgate.web.metrics import Metrics
 from lychgate.web.postoffice import PostOffice
 
 _HEADER_MILLISECONDS = 10_000
-_CONNECTIONS = 4096
-"""Connections that are served at once; the library's own 128 are filled by a few slow clients."""
 
 
 def main() -> None:
@@ -59,11 +58,13 @@ async def _serve(runtime: Runtime, post: PostOffice, metrics: Metrics) -> None:
     settings = runtime.settings
     store, feed, countries = runtime.store, runtime.feed, runtime.countries
     services = services_of(settings, store, feed, countries, clock, post, metrics)
-    servers = [
-        _server(companion(services), settings.companion.listen),
-        _server(admin(services), settings.admin.listen),
-        _server(health(runtime.ready, runtime.registry), settings.health.listen),
-    ]
+    applications = (
+        (companion(services), settings.companion.listen),
+        (admin(services), settings.admin.listen),
+        (health(runtime.ready, runtime.registry), settings.health.listen),
+    )
+    connections = connections_each(len(applications))
+    servers = [_server(one, listen, connections) for one, listen in applications]
 
     def stop() -> None:
         for server in servers:
@@ -77,7 +78,7 @@ async def _serve(runtime: Runtime, post: PostOffice, metrics: Metrics) -> None:
         await asyncio.gather(*(server.serve() for server in servers))
 
 
-def _server(app: object, listen: str) -> Server:
+def _server(app: object, listen: str, connections: int) -> Server:
     host, _, port = listen.rpartition(":")
     return Server(
         app,
@@ -87,7 +88,7 @@ def _server(app: object, listen: str) -> Server:
         websockets=False,
         log_enabled=False,
         backlog=1024,
-        backpressure=_CONNECTIONS,
+        backpressure=connections,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
     )
 
