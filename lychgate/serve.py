@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +15,7 @@ from lychgate.errors import LychgateError
 from lychgate.processes import WITH_PARENT, Processes, accepts, python
 from lychgate.runtime import connect
 from lychgate.settings import Settings
+from lychgate.store.database import Database
 
 
 class AddressInUse(LychgateError):
@@ -33,6 +35,7 @@ def serve(config: Path, decide: bool = True) -> None:
     loaded = load(config)
     for warning in loaded.warnings:
         log.warning("%s", warning)
+    _prove_whole(loaded.settings)
     store = connect(loaded.settings)
     try:
         stop = stop_signal()
@@ -44,6 +47,12 @@ def serve(config: Path, decide: bool = True) -> None:
             run_until_told(lambda: _look(processes, watch), stop)
     finally:
         store.close()
+
+
+def _prove_whole(settings: Settings) -> None:
+    # Once, before anybody uses it: half of a database could hold half of the policies.
+    with closing(Database(settings.store)) as database:
+        database.prove_whole()
 
 
 def start_servers(

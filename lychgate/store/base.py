@@ -727,6 +727,12 @@ class StoreUnavailable(StoreError):
     code = "store_unavailable"
 
 
+class StoreDamaged(StoreUnavailable):
+    """The database file is not whole, as when a copy was put over it while something ran."""
+
+    code = "store_damaged"
+
+
 class ClockAhead(StoreUnavailable):
     """This machine's clock is ahead of the database's: its tokens would outlive revocations."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from lychgate.store.base import Conflict, StoreError, StoreUnavailable
+from lychgate.store.base import Conflict, StoreDamaged, StoreError, StoreUnavailable
 from lychgate.store.counts import StoreCounts
 from lychgate.store.users import Users
 
@@ -32,6 +32,11 @@ UNHURRIED = 900.0
 _BUSY = 10
 """Seconds to wait for another writer."""
 _WRITES = "lychgate_writes"
+_DAMAGED = ("disk image is malformed", "file is not a database")
+_MEND = (
+    "stop everything, move the file and those beside it (`-wal`, `-shm`) away, "
+    "and bring the newest backup in with `lychgate restore`"
+)
 
 
 class Database:
@@ -91,6 +96,16 @@ class Database:
                 connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             yield connection
 
+    def prove_whole(self) -> None:
+        """Read a SQLite file to its end; raises StoreDamaged when it is a mixture or cut off."""
+        if not self.sqlite:
+            return
+        with self.read() as connection:
+            said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if said != "ok":
+            first = str(said).splitlines()[0]
+            raise StoreDamaged(f"the database file is damaged: {first}", _MEND)
+
     def _be_patient(self, connection: Connection, seconds: float) -> None:
         """Until this transaction is over; the pool sets it back."""
         if not self.sqlite:
@@ -134,7 +149,7 @@ def _translated(failed: Callable[[], None]) -> Iterator[None]:
     except IntegrityError:
         failure = Conflict("it exists already")
     except DBAPIError as error:
-        failure = StoreUnavailable(f"the database failed: {_first_line(error.orig)}")
+        failure = _failure(_first_line(error.orig))
     except PoolTimeout:
         failure = StoreUnavailable("the database is too busy")
     except SQLAlchemyError as error:
@@ -144,6 +159,12 @@ def _translated(failed: Callable[[], None]) -> Iterator[None]:
     if isinstance(failure, StoreUnavailable):
         failed()
     raise failure from None
+
+
+def _failure(said: str) -> StoreUnavailable:
+    if any(words in said for words in _DAMAGED):
+        return StoreDamaged(f"the database file is damaged: {said}", _MEND)
+    return StoreUnavailable(f"the database failed: {said}")
 
 
 def _first_line(error: object) -> str:
