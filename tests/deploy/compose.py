@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import yaml
 
+from lychgate.processes import accepts
 from tests.docs import pages
 from tests.support.catalogue import wait_for
 from tests.support.envoy import end, envoy_binary, free_port
@@ -24,6 +25,12 @@ COMPOSE: Mapping[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text(
 SERVICES: Mapping[str, Any] = COMPOSE["services"]
 DECISIONS = ("decision1", "decision2")
 OURS = ("companion", *DECISIONS)
+HEALTH = {
+    "companion": "127.0.0.1:8801",
+    "envoy": "127.0.0.1:8080",
+    **dict.fromkeys(DECISIONS, "127.0.0.1:8803"),
+}
+"""Where each health check asks."""
 PASSWORD = "c0ffee"
 
 
@@ -43,7 +50,13 @@ class Stack:
         return [self._here(service, word.replace("$$", "$")) for word in words]
 
     def healthy(self, service: str) -> bool:
-        """Whether the container's own health check passes."""
+        """Whether the container's own health check passes.
+
+        It is a program of its own, which is not started before somebody listens: started again
+        and again it would take the processor from those it waits for.
+        """
+        if not accepts(self._here(service, HEALTH[service])):
+            return False
         kind, *check = SERVICES[service]["healthcheck"]["test"]
         assert kind == "CMD"
         words = [self._here(service, word) for word in check]
