@@ -54,7 +54,7 @@ def explain(
         raise LychgateError("say what is asked for", "lychgate explain URL, or --requests FILE")
     if who is None and (idp is not None or groups):
         raise LychgateError("a provider and groups are somebody's", "say whose, with --as EMAIL")
-    snapshot, countries = _installation(config)
+    snapshot, countries, proving = _installation(config)
     if zero_hop:
         _list_zero_hop(snapshot, as_json=as_json)
         return
@@ -68,17 +68,21 @@ def explain(
     if as_json:
         typer.echo(json.dumps(answer.members()))
     else:
-        Console(highlight=False).print(_tree(answer))
+        console = Console(highlight=False)
+        console.print(_tree(answer))
+        if proving and answer.application is not None:
+            console.print(_prover(answer.application, snapshot), soft_wrap=True)
 
 
-def _installation(config: Path) -> tuple[Snapshot, Countries]:
+def _installation(config: Path) -> tuple[Snapshot, Countries, bool]:
+    """What requests are judged by, and whether Envoy may prove any by itself."""
     loaded = load(config)
     settings = loaded.settings
     countries = Countries.open(settings.country_database)
     compiled = compile_snapshot(
         records(loaded), settings.setting, Keyring((), ()), Revocations(), 0, clock()
     )
-    return compiled, countries
+    return compiled, countries, bool(settings.zero_hop.listen)
 
 
 def _judge(line: object, snapshot: Snapshot, countries: Countries) -> Answer:
@@ -126,6 +130,16 @@ def _list_zero_hop(snapshot: Snapshot, *, as_json: bool) -> None:
     else:
         said = [(name, "no" if reason else "yes", reason or "") for name, reason in rows]
         show(("application", "zero-hop", "why not"), said, {"application"})
+
+
+def _prover(name: str, snapshot: Snapshot) -> str:
+    app = next(one for one in snapshot.apps.values() if one.app.name == name)
+    reason = unfit(app, snapshot)
+    return (
+        f"zero-hop: the server is asked about every request ({reason})"
+        if reason
+        else "zero-hop: Envoy proves those with a session by itself"
+    )
 
 
 _COLOURS = {"allow": "green", "bypass": "yellow", "service_auth": "green", "login": "cyan"}

@@ -173,6 +173,17 @@ def test_what_envoy_may_prove_alone_is_listed(lychgate: Lychgate) -> None:
     assert "each_request" in table and "admin" in table
 
 
+def test_who_proves_the_requests_of_an_application(lychgate: Lychgate, folder: Path) -> None:
+    assert "zero-hop" not in lychgate("explain", ADMIN).out, "where there is no such path"
+    listen = "zero_hop: {listen: 'unix:/run/lychgate/xds.sock'}"
+    (folder / "lychgate.yaml").write_text(CONFIG + listen)
+    last = lychgate("explain", ADMIN).out.splitlines()[-1]
+    assert last == "zero-hop: Envoy proves those with a session by itself"
+    last = lychgate("explain", APP, "--ip", "192.0.2.1").out.splitlines()[-1]
+    assert last == "zero-hop: the server is asked about every request (each_request)"
+    assert "zero-hop" not in lychgate("explain", "https://elsewhere.example.com/").out
+
+
 @pytest.mark.parametrize(
     "words",
     [
