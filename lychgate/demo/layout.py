@@ -41,6 +41,8 @@ class Layout:
     health: str
     origins: int
     decision: str
+    proofs: str
+    """Where Envoy gets its proofs from; empty behind another proxy."""
     admin: str
     admin_token: NewToken
     saas: int
@@ -101,10 +103,6 @@ class Layout:
 
 def plan(proxy: str, port: int, state: Path, now: datetime) -> Layout:
     """A demo on a port, everything else on free ports of loopback."""
-    socket = state / "decision.sock"
-    decision = f"unix:{socket}"
-    if len(str(socket)) > _SOCKET_PATH:
-        decision = f"127.0.0.1:{free_port()}"
     return Layout(
         proxy=proxy,
         port=port,
@@ -112,13 +110,19 @@ def plan(proxy: str, port: int, state: Path, now: datetime) -> Layout:
         companion=f"127.0.0.1:{free_port()}",
         health=f"127.0.0.1:{free_port()}",
         origins=free_port(),
-        decision=decision,
+        decision=_endpoint(state / "decision.sock"),
+        proofs=_endpoint(state / "xds.sock") if proxy == "envoy" else "",
         admin=f"127.0.0.1:{free_port()}",
         admin_token=new_token(secrets.token_bytes),
         saas=free_port(),
         machine=create("demo machine", None, secrets.token_bytes, now),
         saas_secret=secrets.token_urlsafe(32),
     )
+
+
+def _endpoint(socket: Path) -> str:
+    short = len(str(socket)) <= _SOCKET_PATH
+    return f"unix:{socket}" if short else f"127.0.0.1:{free_port()}"
 
 
 def write(layout: Layout) -> None:
@@ -149,6 +153,7 @@ def configuration(layout: Layout) -> dict[str, Any]:
         "store": f"sqlite:///{layout.state / 'lychgate.db'}",
         "companion": {"listen": layout.companion},
         "extauthz": {"listen": [layout.decision]},
+        **({"zero_hop": {"listen": layout.proofs}} if layout.proofs else {}),
         "health": {"listen": layout.health},
         "admin": {"listen": layout.admin},
         "mail": {"folder": str(layout.mail), "from": "gate@lychgate.example"},
