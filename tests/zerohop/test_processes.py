@@ -100,3 +100,38 @@ def test_X05_a_real_login_is_proved_until_it_is_revoked(catalogue: Catalogue, fr
     catalogue.store.revocations.revoke_session(claims_of(token)["identity_nonce"], real_now())
     assert seconds_until(lambda: status(front, token) == 302) < 1
     assert person.step("https://a.example/deep?x=3").reply.status == 302
+
+
+HANDSHAKE = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
+UNPROVED: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
+    ("GET", "/", ()),
+    ("GET", "/public/x", ()),
+    ("HEAD", "/", ()),
+    ("GET", "/", HANDSHAKE),
+    ("POST", "/", (("Expect", "100-continue"),)),
+    ("GET", "/", (("Cf-Access-Jwt-Assertion", "eyJx"), ("X-Lychgate-Rules", "1.0"))),
+    ("GET", "/", (("Cookie", f"{AUTH_COOKIE}=eyJx"),)),
+)
+
+
+def test_F05_what_is_not_proved_passes_no_envoy_that_can_ask_nobody(
+    catalogue: Catalogue, front: Proxy
+) -> None:
+    token = catalogue.token(ALICE, "ROOT")
+    wait_for(partial(proves, front, token))
+    catalogue.kill("extauthz")
+    try:
+        wait_for(lambda: front.send_raw(request_bytes("GET", "/", "a.example")).status == 503)
+        front.clear_log()
+        for method, target, headers in UNPROVED:
+            data = request_bytes(method, target, "a.example", headers)
+            assert front.send_raw(data).status == 503, (method, target, headers)
+        assert front.origin_log() == ()
+        assert proves(front, token)
+    finally:
+        catalogue.start_again("extauthz")
