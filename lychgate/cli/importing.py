@@ -63,7 +63,7 @@ def cloudflare(
     with patience("reading the account"):
         found = read_account(api, account, zone or (), skip or ())
     imported = write(translate(found), f"account {account} at {base_url}")
-    write_whole(output, imported.text)
+    write_whole(output, imported.text, new=True)
     _show(imported)
     typer.echo(f"\nwrote {output}; next: read it, then `lychgate apply {output} --dry-run`")
 

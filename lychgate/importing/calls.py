@@ -12,6 +12,8 @@ _ATTEMPTS = 5
 _LONGEST_WAIT = 60.0
 _MOST_PAGES = 10_000
 _REPLY_LIMIT = 32 * 1024 * 1024
+_MOST_BYTES = 256 * 1024 * 1024
+"""All replies together."""
 _SECONDS = 30.0
 _NOT_SET_UP = 9999
 
@@ -32,6 +34,22 @@ class Missing:
     permission: bool = False
 
 
+@dataclass(slots=True)
+class Budget:
+    """How much all replies together may still hold."""
+
+    left: int = _MOST_BYTES
+
+    def spend(self, size: int) -> None:
+        """Count a reply; raises ImportFailed when they are too much."""
+        self.left -= size
+        if self.left < 0:
+            raise ImportFailed(
+                "the account is larger than what one import reads",
+                "leave sections out with --skip, and import them by themselves",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """An API as one token sees it; `base_url` ends before `/accounts`."""
@@ -40,6 +58,7 @@ class Api:
     token: str = field(repr=False)
     outbound: Outbound
     wait: Wait
+    budget: Budget = field(default_factory=Budget)
 
     def one(self, path: str) -> Any | Missing:
         """The result of one call."""
@@ -74,7 +93,10 @@ class Api:
             limit=_REPLY_LIMIT,
             seconds=_SECONDS,
         )
-        return self.outbound.send(call)
+        reply = self.outbound.send(call)
+        if isinstance(reply, Reply):
+            self.budget.spend(len(reply.body))
+        return reply
 
 
 def _try_again(reply: Reply | NoAnswer) -> bool:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from lychgate.importing.account import Account
-from lychgate.importing.calls import Api, ImportFailed
+from lychgate.importing.calls import Api, Budget, ImportFailed
 from lychgate.importing.document import Imported, write
 from lychgate.importing.translating import translate
 from lychgate.outbound import Outbound
@@ -353,6 +354,21 @@ def test_strange_answers_end_in_words(service: Service, answer: Any) -> None:
         assert api(service, []).pages("accounts/x/access/tags") == [{"id": "x"}]
     except ImportFailed as error:
         assert "access/tags" in error.message
+
+
+def test_a_server_without_an_end_is_given_up(service: Service) -> None:
+    class Endless(_Handler):
+        number = 0
+
+        def do_GET(self) -> None:
+            Endless.number += 1
+            self._send(200, {"result": [{"id": f"{Endless.number}", "name": "x" * 1000}]})
+
+    service.RequestHandlerClass = Endless
+    small = replace(api(service, []), budget=Budget(20_000))
+    with pytest.raises(ImportFailed, match="larger"):
+        small.pages("accounts/x/access/apps")
+    assert Endless.number < 25
 
 
 def test_a_server_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:

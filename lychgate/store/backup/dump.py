@@ -11,6 +11,7 @@ from typing import IO
 from sqlalchemy import Connection, MetaData, Table, func, select
 
 from lychgate import __version__
+from lychgate.placing import place
 from lychgate.store import tables
 from lychgate.store.backup.archive import Contents, Header, Writer, key_id
 from lychgate.store.base import StoreError
@@ -42,7 +43,7 @@ class NothingToBackUp(StoreError):
 
 def back_up(
     database: Database,
-    place: KeyPlace,
+    keys: KeyPlace,
     file: Path,
     now: datetime,
     progress: Progress,
@@ -52,7 +53,7 @@ def back_up(
     """Write everything to a new file of mode 0600, which appears when it is complete."""
     with database.read() as connection:
         schema = _schema(connection)
-        master = _master(connection, place)
+        master = _master(connection, keys)
         found = reflected(connection)
         header = Header(
             made_at=now,
@@ -87,14 +88,14 @@ def _schema(connection: Connection) -> str:
     return schema
 
 
-def _master(connection: Connection, place: KeyPlace) -> MasterKey:
+def _master(connection: Connection, keys: KeyPlace) -> MasterKey:
     """The master key, proven to be the one the store is sealed with."""
     sealed = connection.scalar(select(tables.seal_check.c.sealed))
     if sealed is None:
         raise NothingToBackUp(_NOTHING)
-    master = place.existing()
+    master = keys.existing()
     if master is None:
-        raise place.missing()
+        raise keys.missing()
     master.unseal(SEAL_CHECK, sealed)
     return master
 
@@ -124,9 +125,9 @@ def _copy(
 
 
 def _write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write beside, sync, then rename: there is a whole file of that name, or none."""
+    """Write beside, sync, then name it: there is a whole file of that name, or none."""
     if file.exists():
-        raise CannotWriteBackup(f"`{file}` is there already", "choose another name")
+        raise _there(file)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(6)}.part")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -135,8 +136,14 @@ def _write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            draft.rename(file)
+            place(draft, file)
         finally:
             draft.unlink(missing_ok=True)
+    except FileExistsError:
+        raise _there(file) from None
     except OSError as error:
         raise CannotWriteBackup(f"`{file}` cannot be written: {error.strerror}") from None
+
+
+def _there(file: Path) -> CannotWriteBackup:
+    return CannotWriteBackup(f"`{file}` is there already", "choose another name")

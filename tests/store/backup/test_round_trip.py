@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from lychgate.store.backup.archive import BadBackup
-from lychgate.store.backup.dump import CannotWriteBackup, NothingToBackUp
+from lychgate.store.backup.dump import CannotWriteBackup, NothingToBackUp, back_up
 from lychgate.store.backup.ending import Kept
 from lychgate.store.backup.restore import StoreNotEmpty
 from lychgate.store.base import AuditEvent, AuditFilter, BadMasterKey, Kind, StoreTooNew
@@ -23,6 +23,7 @@ from tests.store.backup.saving import (
     SECRET,
     Everything,
     everything,
+    keys_of,
     opened,
     put_back,
     save,
@@ -85,6 +86,22 @@ def test_a_backup_is_private_and_never_overwrites(filled: Another, tmp_path: Pat
     assert file.read_bytes() == kept
     with pytest.raises(CannotWriteBackup, match="No such file"):
         save(place, tmp_path / "nowhere" / "b")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_file_that_somebody_makes_meanwhile_is_not_replaced(
+    filled: Another, tmp_path: Path
+) -> None:
+    place, file = filled("sqlite"), tmp_path / "b"
+    with closing(place.open(FixedClock())) as store:
+        store.audit.write([AuditEvent(START, "login", email="a@example.com")] * 1001)
+
+    def meanwhile(total: int, done: int) -> None:
+        file.write_bytes(b"theirs")
+
+    with opened(place) as database, pytest.raises(CannotWriteBackup, match="is there already"):
+        back_up(database, keys_of(place), file, START, meanwhile)
+    assert file.read_bytes() == b"theirs"
     assert not list(tmp_path.rglob("*.part"))
 
 
