@@ -51,9 +51,16 @@ LARGE = (
     ),
     Figure("check_100k_over_small_grpc", "the same for the server behind gRPC `Check`", "≤ 1.2"),
     Figure("check_100k_over_small_http", "the same for the HTTP check", "≤ 1.2"),
+    Figure("check_100k_over_small_zero_hop", "the same for Envoy on the zero-hop path", "≤ 1.2"),
+    Figure("latency_100k_over_small_grpc", "the median time, likewise, over gRPC `Check`", "≤ 1.2"),
+    Figure("latency_100k_over_small_http", "the same with the HTTP check", "≤ 1.2"),
+    Figure("latency_100k_over_small_zero_hop", "the same on the zero-hop path", "≤ 1.2"),
     Figure("rss_mb_10k", "MiB that a worker holds after all of this", "< 300"),
     Figure("peak_mb_10k", "the most that it ever held"),
+    Figure("rss_mb_10k_xds", "MiB that the server behind the zero-hop path holds"),
+    Figure("rss_mb_10k_envoy", "MiB of the Envoy of that path, 100,000 remembered tokens included"),
     Figure("start_s_10k", "seconds from the start of a worker until it decides"),
+    Figure("start_s_10k_zero_hop", "seconds until an Envoy proves by itself"),
 )
 PAUSES = (
     Figure("pause_quiet_ms", "nothing is changed: how much the measurement itself scatters"),

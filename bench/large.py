@@ -132,13 +132,13 @@ def _policy(index: int, number: int) -> Mapping[str, object]:
 
 def person(index: int) -> Identity:
     """Somebody who is logged in."""
-    address = f"person{index}@team0.example.com"
-    return Identity(f"subject-{index}", address, "Person", IdpId("idp"), "oidc", "1", NOW, ())
+    subject, address = f"00000000-0000-4000-c000-{index:012x}", f"person{index}@team0.example.com"
+    return Identity(subject, address, "Person", IdpId("idp"), "oidc", "1", NOW, ())
 
 
 def nonce(index: int) -> str:
     """The session of a person."""
-    return f"session-of-{index}"
+    return f"session-of-person-{index:06}"
 
 
 def _log_in(settings: Settings, many: int) -> None:

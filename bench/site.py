@@ -14,7 +14,7 @@ from bench.machine import envoy, gate_core, load_core, pinned
 from extauthz.layout import Check, layout_of, render
 from lychgate.config import load
 from lychgate.processes import Processes, accepts, free_port, python
-from lychgate.settings import Settings
+from lychgate.settings import Settings, ZeroHop
 
 _START = 120.0
 _HTTP_MANAGER = (
@@ -45,10 +45,17 @@ class Way:
 class Site(AbstractContextManager["Site"]):
     """A folder, an installation in it, an origin on the core of the load; all else on the gate's.
 
-    `settings` are those of the installation as members of its file.
+    `settings` are those of the installation as members of its file; `remembered` is how many
+    verified tokens an Envoy remembers that proves by itself.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], hosts: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        hosts: Sequence[str],
+        remembered: int = ZeroHop().tokens,
+    ) -> None:
         self.folder = folder
         self._stack, self._processes = ExitStack(), Processes()
         self._origin = free_port()
@@ -58,7 +65,11 @@ class Site(AbstractContextManager["Site"]):
         endpoints = {
             "extauthz": {"listen": [self.socket("grpc")]},
             "http_check": {"listen": [self.socket("http")]},
-            "zero_hop": {"listen": self.socket("xds"), "metrics": self._numbers},
+            "zero_hop": {
+                "listen": self.socket("xds"),
+                "metrics": self._numbers,
+                "tokens": remembered,
+            },
             "log": {"allow": False},
         }
         members = {**settings, **endpoints, "upstreams": upstreams}

@@ -55,15 +55,15 @@ def _nothing_envoy(site: Site) -> Way:
     return Way(*site.proxy(f"{name}-envoy", Check.HTTP, site.socket(name))).asking(server)
 
 
-GATES: Mapping[str, Start] = {"http": _http, "grpc": _grpc}
-"""Those on which this gate decides."""
+GATES: Mapping[str, Start] = {"zero_hop": _zero_hop, "http": _http, "grpc": _grpc}
+"""Those on which it is this gate that lets a request pass."""
 NOTHINGS: Mapping[str, Start] = {
     "nothing_envoy": _nothing_envoy,
     "nothing_http": _nothing_http,
     "nothing_grpc": _nothing_grpc,
 }
 """Those on which a server is asked that says yes to everything."""
-WAYS: Mapping[str, Start] = {"alone": _alone, "zero_hop": _zero_hop, **GATES, **NOTHINGS}
+WAYS: Mapping[str, Start] = {"alone": _alone, **GATES, **NOTHINGS}
 TITLES: Mapping[str, str] = {
     "alone": "Envoy alone",
     "zero_hop": "zero-hop",
