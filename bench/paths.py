@@ -10,7 +10,7 @@ from bench.progress import note
 from bench.rounds import FULL, Effort, Lane, Rounds, run
 from bench.site import Site
 from bench.visits import snapshot_of, visits
-from bench.ways import NOTHINGS, WAYS
+from bench.ways import NOTHINGS, WAYS, Start
 from lychgate.clock import clock
 from lychgate.config import load
 from lychgate.config.edits import apply
@@ -23,18 +23,30 @@ _SUBJECT = "5b2f6f0e-3c1d-5a77-9e4b-0d6f2a8c1b93"
 _NONCE = "n0nce0f0a0session0of0this0kind"
 
 
+BRIEF = Effort(rounds=15, seconds=1.0, warm=1.0)
+
+
 def measure(effort: Effort = FULL) -> Mapping[str, float]:
     """Each way's medians, and the ratios within the same rounds."""
+    rounds = _loaded(WAYS, effort)
+    figures = _ratios(rounds)
+    for name in WAYS:
+        figures.update(rounds.summary(name))
+    return figures
+
+
+def measure_zero_hop(effort: Effort = BRIEF) -> Mapping[str, float]:
+    """What the zero-hop path takes over Envoy alone, in many short rounds of these two."""
+    return _over_envoy(_loaded({name: WAYS[name] for name in ("alone", "zero_hop")}, effort))
+
+
+def _loaded(ways: Mapping[str, Start], effort: Effort) -> Rounds:
     with tempfile.TemporaryDirectory() as folder, Site(*_installation(Path(folder))) as site:
-        lanes = _lanes(site)
+        lanes = _lanes(site, ways)
         for name, lane in lanes.items():
             note(f"trying {name}")
             lane.load.check(lane.way.url, effort.warm)
-        rounds = run(lanes, effort)
-    figures = _ratios(rounds)
-    for name in lanes:
-        figures.update(rounds.summary(name))
-    return figures
+        return run(lanes, effort)
 
 
 def _installation(folder: Path) -> tuple[Path, Mapping[str, Any], list[str]]:
@@ -51,7 +63,7 @@ def _installation(folder: Path) -> tuple[Path, Mapping[str, Any], list[str]]:
     return folder, settings, [_HOST]
 
 
-def _lanes(site: Site) -> Mapping[str, Lane]:
+def _lanes(site: Site, ways: Mapping[str, Start]) -> Mapping[str, Lane]:
     loaded = load(site.config)
     store = connect(loaded.settings)
     try:
@@ -62,16 +74,22 @@ def _lanes(site: Site) -> Mapping[str, Lane]:
     (app,) = snapshot.apps
     alice = Identity(_SUBJECT, "alice@example.com", "", IdpId("idp"), "oidc", "1", clock())
     load_ = Load(site.folder, "alice", visits(snapshot, [(app, alice, _NONCE)]))
-    return {name: Lane(start(site), load_) for name, start in WAYS.items()}
+    return {name: Lane(start(site), load_) for name, start in ways.items()}
 
 
 def _ratios(rounds: Rounds) -> dict[str, float]:
     return {
         "check_grpc_over_nothing": rounds.over("grpc", "nothing_grpc"),
         "http_check_over_nothing": rounds.over("http", "nothing_http"),
-        "zero_hop_over_envoy": rounds.over("zero_hop", "alone"),
-        "zero_hop_cpu_us_over_envoy": rounds.more_cpu_us("zero_hop", "alone"),
+        **_over_envoy(rounds),
         "zero_hop_over_nothing_check": min(rounds.over("zero_hop", name) for name in NOTHINGS),
         "check_grpc_over_envoy": rounds.over("grpc", "alone"),
         "http_check_over_envoy": rounds.over("http", "alone"),
+    }
+
+
+def _over_envoy(rounds: Rounds) -> dict[str, float]:
+    return {
+        "zero_hop_over_envoy": rounds.over("zero_hop", "alone"),
+        "zero_hop_cpu_us_over_envoy": rounds.more_cpu_us("zero_hop", "alone"),
     }
