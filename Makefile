@@ -30,7 +30,7 @@ test:  ## the quick tests; T=tests/core for a part, K=word for those with a word
 e2e:  ## real mitmproxy, real Envoy, real PostgreSQL, real browser
 	$(UV) pytest -q $(wildcard tests/addon tests/extauthz tests/httpcheck tests/store tests/linked tests/parity tests/security tests/clients tests/e2e) $(ARGS)
 
-bench:  ## every benchmark, in a quarter of an hour; written to docs/benchmarks.md and bench/results.json
+bench:  ## every benchmark, in three quarters of an hour; written to docs/benchmarks.md and bench/results.json
 	@command -v wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq wrk; }
 	$(UV) python -m bench
 
