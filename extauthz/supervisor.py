@@ -4,10 +4,11 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
+
+from lychgate.stopping import Stop
 
 _LOGGER = logging.getLogger(__name__)
 _EVERY = 0.1
@@ -29,7 +30,7 @@ class Supervisor:
     def __init__(self, command: Command, serves: Serves, count: int) -> None:
         self._command, self._serves, self._count = command, serves, count
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._stopping, self._renewing = threading.Event(), threading.Event()
+        self._stopping, self._renewing = Stop(), Stop()
 
     def run(self) -> None:
         """Returns when every worker has stopped."""

@@ -1,7 +1,6 @@
 """One decision server process: gRPC with health and reflection, and a stop that loses no check."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from extauthz.asking import Judge
 from extauthz.listening import listen
 from extauthz.service import AuthorizationService
 from extauthz.threads import Threads
+from lychgate.stopping import Stop
 
 _LOGGER = logging.getLogger(__name__)
 SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
@@ -43,7 +43,7 @@ class Worker:
     def __init__(self, endpoint: str, judge: Judge, ready: Callable[[], bool]) -> None:
         self._endpoint, self._ready = endpoint, ready
         self._health = health.HealthServicer()
-        self._stopping = threading.Event()
+        self._stopping = Stop()
         self._server = grpc.server(
             # grpc asks for the class of the standard library and calls `submit` alone.
             cast(ThreadPoolExecutor, Threads(_THREADS, "check")),

@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from lychgate.errors import LychgateError
 from lychgate.processes import WITH_PARENT, Processes, accepts, python
 from lychgate.runtime import connect
 from lychgate.settings import Settings
+from lychgate.stopping import Stop
 from lychgate.store.database import Database
 
 
@@ -126,9 +126,9 @@ def _look(processes: Processes, watch: Watch) -> None:
     watch.look()
 
 
-def stop_signal() -> threading.Event:
+def stop_signal() -> Stop:
     """An event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
+    stop = Stop()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -138,7 +138,7 @@ def stop_signal() -> threading.Event:
     return stop
 
 
-def run_until_told(look: Callable[[], None], stop: threading.Event) -> None:
+def run_until_told(look: Callable[[], None], stop: Stop) -> None:
     """Look at things again and again until the event is set."""
     while not stop.wait(_LOOK):
         look()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -16,6 +15,7 @@ from extauthz.http.app import Check
 from extauthz.http.endpoint import claim
 from extauthz.listening import CannotListen
 from lychgate.descriptors import connections_each
+from lychgate.stopping import Stop
 
 _LOGGER = logging.getLogger(__name__)
 _CONNECTIONS = 2048
@@ -38,7 +38,7 @@ class HttpWorker:
         ready: Callable[[], bool],
         peers: tuple[str, ...],
     ) -> None:
-        self._endpoint, self._ready, self._stopping = endpoint, ready, threading.Event()
+        self._endpoint, self._ready, self._stopping = endpoint, ready, Stop()
         networks = tuple(ip_network(peer, strict=False) for peer in peers)
         listed = None if endpoint.startswith("unix:") else networks
         self._server = _server(Check(judge, again, self._is_ready, listed), endpoint)

@@ -1,7 +1,5 @@
 """Starts the xDS server: `lychgate xds`."""
 
-import threading
-
 from extauthz.listening import listen
 from extauthz.process import Kind, main
 from extauthz.xds.metrics import Counts
@@ -11,6 +9,7 @@ from lychgate.errors import LychgateError
 from lychgate.processes import accepts
 from lychgate.runtime import Runtime
 from lychgate.settings import Settings
+from lychgate.stopping import Stop
 
 
 class ZeroHopOff(LychgateError):
@@ -29,7 +28,7 @@ class XdsServer:
         counts = Counts(runtime.registry, self._publisher.reasons)
         bound = settings.bound.total_seconds()
         self._server = new_server(Discovery(self._publisher, bound, counts))
-        self._stopping = threading.Event()
+        self._stopping = Stop()
 
     def start(self) -> None:
         """Listen."""

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -39,6 +38,7 @@ from lychgate.processes import Processes, accepts, python
 from lychgate.runtime import connect
 from lychgate.serve import run_until_told, start_servers, stop_signal
 from lychgate.settings import Settings
+from lychgate.stopping import Stop
 
 
 class CannotStart(LychgateError):
@@ -63,7 +63,7 @@ def demo(proxy: str, port: int, state: Path | None, info: Path | None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(layout: Layout, console: Console, info: Path | None, stop: threading.Event) -> None:
+def _run(layout: Layout, console: Console, info: Path | None, stop: Stop) -> None:
     with Processes() as processes, console.status("starting the origins") as status:
         _start_origins(layout, processes)
         loaded = load(layout.config)
