@@ -10,18 +10,26 @@ from pathlib import Path
 from bench.machine import load_core, pinned
 
 CONNECTIONS = 16
+_KEPT = 100
 _SCRIPT = """
 local file = "{file}"
 local checked = {checked}
-local visits, requests, threads, at = {{}}, {{}}, {{}}, 0
+local input, requests, following, kept, threads, at = nil, {{}}, {{}}, 0, {{}}, 0
 bad = 0
 
 function setup(thread) table.insert(threads, thread) end
 
 function init(arguments)
-  for line in io.lines(file) do table.insert(visits, line) end
+  input = io.open(file)
   math.randomseed(os.time())
-  at = math.random(#visits)
+  input:seek("set", math.random(0, input:seek("end")))
+  input:read("*l")
+  at = next_visit()
+end
+
+function next_visit()
+  local here = input:seek()
+  return here < input:seek("end") and here or 0
 end
 
 local function written(visit)
@@ -38,10 +46,17 @@ local function written(visit)
 end
 
 function request()
-  at = at % #visits + 1
-  -- Of 100,000 visits most do not come within one load.
-  requests[at] = requests[at] or written(visits[at])
-  return requests[at]
+  local known = requests[at]
+  if known then
+    at = following[at]
+    return known
+  end
+  input:seek("set", at)
+  local fresh, before = written(input:read("*l")), at
+  at = next_visit()
+  -- To keep many is no use: LuaJIT finds long strings that are nearly alike ever more slowly.
+  if kept < {kept} then requests[before], following[before], kept = fresh, at, kept + 1 end
+  return fresh
 end
 
 if checked then
@@ -94,7 +109,7 @@ class Load:
         file.write_text("".join(f"{visit.host} {visit.cookie}\n" for visit in visits))
         self._scripts = {checked: folder / f"{name}-{checked}.lua" for checked in (False, True)}
         for checked, script in self._scripts.items():
-            script.write_text(_SCRIPT.format(file=file, checked=str(checked).lower()))
+            script.write_text(_SCRIPT.format(file=file, checked=str(checked).lower(), kept=_KEPT))
 
     def run(self, url: str, seconds: float) -> Went:
         """Load an address for some seconds."""
