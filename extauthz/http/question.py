@@ -7,14 +7,14 @@ overwrites: a visitor's own copies of them never come this far.
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from extauthz.asking import Untranslatable, presented
 from lychgate.core.request import Request, address, split_target
 from lychgate.core.urls import CLIENT_CERT_HEADER, CLIENT_IP_HEADER
 
-type Fields = Iterable[tuple[bytes, bytes]]
+type Fields = Collection[tuple[bytes, bytes]]
 type Headers = dict[str, tuple[str, ...]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -76,12 +76,17 @@ def to_request(fields: Fields, names: Names) -> Request:
 
 
 def _every_value(fields: Fields) -> Headers:
-    read = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
-    headers: Headers = {name: (value,) for name, value in read}
-    if len(headers) < len(read):
-        headers = {}
-        for name, value in read:
-            headers[name] = (*headers.get(name, ()), value)
+    headers: Headers = {
+        name.decode("latin-1"): (value.decode("latin-1"),) for name, value in fields
+    }
+    return headers if len(headers) == len(fields) else _repeated(fields)
+
+
+def _repeated(fields: Fields) -> Headers:
+    headers: Headers = {}
+    for raw, value in fields:
+        name = raw.decode("latin-1")
+        headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
     return headers
 
 
