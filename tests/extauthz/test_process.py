@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -164,6 +165,14 @@ def test_workers_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
         workers = children(process)
         process.kill()
         assert gone(workers, seconds=15)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system has this policy")
+@pytest.mark.parametrize("check", Check)
+def test_a_worker_never_interrupts_the_proxy_on_its_core(tmp_path: Path, check: Check) -> None:
+    with install(tmp_path, [PUBLIC], [], 1, check).deciding() as process:
+        threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
 
 
 def children(process: Popen[bytes]) -> set[int]:
