@@ -96,7 +96,7 @@ def conditions() -> Predicate:
         judged(":path", _lua("target.lua")),
         fits(USER, _UUID),
         fits(SESSION, _NONCE),
-        any_of(not_(present(EMAIL)), holds(EMAIL, "@")),
+        any_of(holds(EMAIL, "@"), not_(present(EMAIL))),
         judged(TIMES, _lua("times.lua")),
         judged("cookie", _lua("cookie.lua")),
     )
