@@ -46,16 +46,6 @@ local function is_plain(line, from, to)
   return true
 end
 
-local PLAIN = {}
-for code = 0, 255 do PLAIN[code] = find(string.char(code), "[%w_-]") ~= nil end
-
-local function is_plain(line, from, to)
-  for place = from, to do
-    if not PLAIN[byte(line, place)] then return false end
-  end
-  return true
-end
-
 local function is_ascii(line, from, to)
   for place = from, to do
     if byte(line, place) > 127 then return false end
