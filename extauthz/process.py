@@ -50,12 +50,15 @@ class Kind:
     """Whether the worker on an endpoint says that it serves."""
     server: Callable[[str, Runtime], Server]
     """The worker for an endpoint."""
+    asked: bool = True
+    """Whether a proxy asks it about requests; else it speaks first, and at once."""
 
 
 def main(kind: Kind) -> None:
     """One worker runs in this process, several in processes of their own."""
     options = _arguments(kind)
-    _never_interrupt()
+    if kind.asked:
+        _never_interrupt()
     if options.with_parent or options.worker is not None:
         end_with_parent()
     try:
