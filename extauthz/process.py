@@ -50,14 +50,14 @@ class Kind:
     """Whether the worker on an endpoint says that it serves."""
     server: Callable[[str, Runtime], Server]
     """The worker for an endpoint."""
-    asked: bool = True
-    """Whether a proxy asks it about requests; else it speaks first, and at once."""
+    patient: bool = False
+    """Whether it gains by waiting for the proxy on its core; it then waits for others too."""
 
 
 def main(kind: Kind) -> None:
     """One worker runs in this process, several in processes of their own."""
     options = _arguments(kind)
-    if kind.asked:
+    if kind.patient:
         _never_interrupt()
     if options.with_parent or options.worker is not None:
         end_with_parent()

@@ -19,6 +19,7 @@ HTTP = Kind(
     metrics=lambda settings: settings.http_check.metrics,
     serves=is_serving,
     server=_worker,
+    patient=True,
 )
 
 if __name__ == "__main__":

@@ -60,7 +60,6 @@ XDS = Kind(
     metrics=lambda settings: settings.zero_hop.metrics,
     serves=accepts,
     server=XdsServer,
-    asked=False,
 )
 
 if __name__ == "__main__":

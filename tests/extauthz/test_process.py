@@ -168,11 +168,15 @@ def test_workers_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system has this policy")
-@pytest.mark.parametrize("check", Check)
-def test_a_worker_never_interrupts_the_proxy_on_its_core(tmp_path: Path, check: Check) -> None:
+@pytest.mark.parametrize(
+    ("check", "policy"), [(Check.HTTP, "SCHED_BATCH"), (Check.GRPC, "SCHED_OTHER")]
+)
+def test_only_the_http_check_waits_for_the_proxy_on_its_core(
+    tmp_path: Path, check: Check, policy: str
+) -> None:
     with install(tmp_path, [PUBLIC], [], 1, check).deciding() as process:
         threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
-        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+        assert {os.sched_getscheduler(thread) for thread in threads} == {getattr(os, policy)}
 
 
 def children(process: Popen[bytes]) -> set[int]:
