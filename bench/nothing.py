@@ -1,4 +1,7 @@
-"""A decision server that allows everything at once: `python -m bench.nothing unix:/path`."""
+"""A decision server that allows everything at once: `python -m bench.nothing unix:/path`.
+
+An ordinary one, whose threads answer; with `--at-once` it answers as the real one does.
+"""
 
 import signal
 import sys
@@ -9,6 +12,8 @@ import grpc
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from extauthz.at_once import at_once
 
 
 class Nothing:
@@ -21,10 +26,20 @@ class Nothing:
         return response
 
 
+class NothingAtOnce(Nothing):
+    """Says yes without changing threads."""
+
+    @at_once
+    def Check(self, request: CheckRequest, context: object) -> CheckResponse:
+        """The same answer."""
+        return super().Check(request, context)
+
+
 def main() -> None:
-    """Serve until told to stop, with as many threads as the real one."""
+    """Serve until told to stop."""
     server = grpc.server(ThreadPoolExecutor(4))
-    add_AuthorizationServicer_to_server(Nothing(), server)
+    nothing = NothingAtOnce() if "--at-once" in sys.argv else Nothing()
+    add_AuthorizationServicer_to_server(nothing, server)
     states = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
     for name in ("", "envoy.service.auth.v3.Authorization"):

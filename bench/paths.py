@@ -80,6 +80,7 @@ def _lanes(site: Site, ways: Mapping[str, Start]) -> Mapping[str, Lane]:
 def _ratios(rounds: Rounds) -> dict[str, float]:
     return {
         "check_grpc_over_nothing": rounds.over("grpc", "nothing_grpc"),
+        "check_grpc_over_nothing_at_once": rounds.over("grpc", "nothing_grpc_at_once"),
         "http_check_over_nothing": rounds.over("http", "nothing_http"),
         **_over_envoy(rounds),
         "zero_hop_over_nothing_check": min(rounds.over("zero_hop", name) for name in NOTHINGS),

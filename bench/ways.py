@@ -36,10 +36,13 @@ def _http(site: Site) -> Way:
     return _decided(site, Check.HTTP)
 
 
-def _nothing_grpc(site: Site) -> Way:
-    name = "nothing_grpc"
-    server = site.serve(name, python("bench.nothing", site.socket(name)))
+def _nothing_grpc(site: Site, name: str = "nothing_grpc", *how: str) -> Way:
+    server = site.serve(name, python("bench.nothing", site.socket(name), *how))
     return Way(*site.proxy(f"{name}-envoy", Check.GRPC, site.socket(name))).asking(server)
+
+
+def _nothing_at_once(site: Site) -> Way:
+    return _nothing_grpc(site, "nothing_grpc_at_once", "--at-once")
 
 
 def _nothing_http(site: Site) -> Way:
@@ -61,6 +64,7 @@ NOTHINGS: Mapping[str, Start] = {
     "nothing_envoy": _nothing_envoy,
     "nothing_http": _nothing_http,
     "nothing_grpc": _nothing_grpc,
+    "nothing_grpc_at_once": _nothing_at_once,
 }
 """Those on which a server is asked that says yes to everything."""
 WAYS: Mapping[str, Start] = {"alone": _alone, **GATES, **NOTHINGS}
@@ -72,4 +76,5 @@ TITLES: Mapping[str, str] = {
     "nothing_envoy": "a check that says yes: Envoy, over HTTP",
     "nothing_http": "a check that says yes: granian, over HTTP",
     "nothing_grpc": "a check that says yes: Python, over gRPC",
+    "nothing_grpc_at_once": "the same, answered in the thread that reads",
 }

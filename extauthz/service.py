@@ -7,6 +7,7 @@ from typing import Protocol
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
 from extauthz.asking import Judge, Untranslatable, hint_of
+from extauthz.at_once import at_once
 from extauthz.translate import plain_refusal, to_request, to_response
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class AuthorizationService:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
 
+    @at_once
     def Check(self, request: CheckRequest, context: Call) -> CheckResponse:
         """Decide one request."""
         try:

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 
 import grpc
 from envoy.service.auth.v3 import external_auth_pb2
@@ -15,16 +14,15 @@ from grpc_reflection.v1alpha import reflection
 from extauthz.asking import Judge
 from extauthz.listening import listen
 from extauthz.service import AuthorizationService
-from extauthz.threads import Threads
 from lychgate.stopping import Stop
 
 _LOGGER = logging.getLogger(__name__)
 SERVICE = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
 _NAMES = (health.OVERALL_HEALTH, SERVICE)
-_THREADS = 4
-"""More threads only wait for each other; measured on a unix socket."""
+_BESIDE = 4
+"""Threads for health and reflection; checks are answered without any."""
 _CONCURRENT = 2048
-"""Twice what Envoy's circuit breaker lets through: checks beyond it are refused, never queued."""
+"""Calls whose message has not come: twice what Envoy's circuit breaker lets through."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", 256 * 1024),
     ("grpc.max_concurrent_streams", 1024),
@@ -45,8 +43,7 @@ class Worker:
         self._health = health.HealthServicer()
         self._stopping = Stop()
         self._server = grpc.server(
-            # grpc asks for the class of the standard library and calls `submit` alone.
-            cast(ThreadPoolExecutor, Threads(_THREADS, "check")),
+            ThreadPoolExecutor(_BESIDE, "beside"),
             options=_OPTIONS,
             maximum_concurrent_rpcs=_CONCURRENT,
         )

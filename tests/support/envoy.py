@@ -56,7 +56,7 @@ def free_port() -> int:
 
 
 def wait_until(
-    condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 10.0
+    condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 60.0
 ) -> None:
     """Wait for a condition; raises when the process ends or the time is over."""
     deadline = time.monotonic() + seconds
