@@ -10,10 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import pause
+from bench.figures import TOGETHER
 from bench.large import FULL, SMALL, Size, app_id, fill, members, nonce, person
 from bench.load import Load, Visit
 from bench.machine import memory
@@ -40,13 +41,21 @@ DEFAULT = Scale(FULL, Effort(rounds=9, seconds=2.0), Patience())
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """An installation that serves, and the ways to it."""
+    """An installation that serves, and the ways to it that were started."""
 
     site: Site
     size: Size
-    ways: Mapping[str, Way]
-    start_s: Mapping[str, float]
+    ways: dict[str, Way] = field(default_factory=dict)
+    start_s: dict[str, float] = field(default_factory=dict)
     """Seconds until all of each way was there."""
+
+    def start(self, *names: str) -> None:
+        """Start the servers and the Envoy of ways."""
+        for name in names:
+            note(f"starting {name}")
+            began = time.monotonic()
+            self.ways[name] = GATES[name](self.site)
+            self.start_s[name] = time.monotonic() - began
 
 
 def measure(scale: Scale = DEFAULT) -> Mapping[str, float]:
@@ -54,8 +63,12 @@ def measure(scale: Scale = DEFAULT) -> Mapping[str, float]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         small = _stand(stack, folder / "small", replace(SMALL, sessions=scale.large.sessions))
+        small.start(*GATES)
         large = _stand(stack, folder / "large", scale.large)
+        large.start("grpc")
         pauses = _pauses(large, scale.patience)
+        large.start(*(name for name in GATES if name != "grpc"))
+        together = _pauses(large, scale.patience)
         large.site.wait_until_proved()
         lanes = {"large": _lanes(large, scale), "small": _lanes(small, scale)}
         beside = {f"{name}_{size}": lanes[size][name] for name in GATES for size in lanes}
@@ -65,7 +78,8 @@ def measure(scale: Scale = DEFAULT) -> Mapping[str, float]:
         "start_s_10k": large.start_s["grpc"],
         "start_s_10k_zero_hop": large.start_s["zero_hop"],
     }
-    return {**started, **held, **pauses, **_ratios(rounds)}
+    shared = {TOGETHER + name: milliseconds for name, milliseconds in together.items()}
+    return {**started, **held, **pauses, **shared, **_ratios(rounds)}
 
 
 def _held(ways: Mapping[str, Way]) -> Mapping[str, float]:
@@ -84,13 +98,7 @@ def _stand(stack: ExitStack, folder: Path, size: Size) -> Stand:
     folder.mkdir()
     site = stack.enter_context(Site(folder, members(folder), ["*.example.com"], size.sessions))
     fill(site.settings, size)
-    ways, took = {}, {}
-    for name, start in GATES.items():
-        note(f"starting {name}")
-        began = time.monotonic()
-        ways[name] = start(site)
-        took[name] = time.monotonic() - began
-    return Stand(site, size, ways, took)
+    return Stand(site, size)
 
 
 def _pauses(large: Stand, patience: Patience) -> Mapping[str, float]:

@@ -65,6 +65,6 @@ def test_a_large_installation_is_measured_beside_a_small_one() -> None:
     figures = dict(scale.measure(scale.Scale(size, TINY, Patience(1, 0.2))))
     explain(figures)
     assert 0 < figures["rss_mb_10k"] <= figures["peak_mb_10k"]
-    assert figures["pause_longest_ms"] > 0
+    assert figures["pause_longest_ms"] > 0 and figures["together_pause_longest_ms"] > 0
     for way in GATES:
         assert figures["check_100k_over_small"] >= figures[f"check_100k_over_small_{way}"] > 0
