@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xds.core.v3.extension_pb2 import TypedExtensionConfig
 
 from extauthz.xds.filters import applications, recent
-from extauthz.xds.matching import OnMatch, all_of, not_, present
+from extauthz.xds.matching import OnMatch, all_of, not_, present, read, written
 from extauthz.xds.proof import on_grounds, ours
 from lychgate.core.model import AppId
 from lychgate.core.revocations import Revocations
@@ -57,15 +57,13 @@ class Piece:
     made_of: tuple[object, ...] = field(repr=False)
     rules: str
     """The claim that its tokens carry now."""
-    tree: OnMatch | None
-    """Where its tokens prove something; None: nowhere."""
+    tree: bytes | None
+    """Where its tokens prove something, written; None: nowhere."""
     unfit: Unfit | None
 
     def same(self, other: "Piece | None") -> bool:
         """Whether nothing that the filters go by is different."""
-        if other is None or self.rules != other.rules:
-            return False
-        return self.tree is other.tree or self.tree == other.tree
+        return other is not None and (self.rules, self.tree) == (other.rules, other.tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Base:
     def of(cls, edition: Edition) -> "Base":
         """The third filter by an edition."""
         pieces, seconds = edition.pieces.values(), edition.seconds
-        proved = {one.rules: one.tree for one in pieces if one.tree is not None}
+        proved = {one.rules: read(one.tree) for one in pieces if one.tree is not None}
         return cls(edition, applications(proved, seconds.sessions, seconds.people))
 
     def news(self, now: Edition) -> TypedExtensionConfig:
@@ -135,7 +133,7 @@ def _piece(
     if before is not None and _alike(before.made_of, made_of):
         return before
     reason = unfit(app, snapshot)
-    tree = _tree(app, snapshot, headers) if reason is None else None
+    tree = written(_tree(app, snapshot, headers)) if reason is None else None
     return Piece(made_of, rules_claim(app, snapshot.revocations), tree, reason)
 
 

@@ -29,6 +29,17 @@ _List = Matcher.MatcherList
 _Predicate = Matcher.MatcherList.Predicate
 
 
+def written(tree: OnMatch) -> bytes:
+    """A tree as bytes, the same for equal ones; messages take several times as much memory."""
+    found: bytes = tree.SerializeToString(deterministic=True)
+    return found
+
+
+def read(tree: bytes) -> OnMatch:
+    """The tree that was written."""
+    return Matcher.OnMatch.FromString(tree)
+
+
 def packed(message: Message) -> Packed:
     """A message as an Any."""
     found = Packed()
