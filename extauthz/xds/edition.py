@@ -139,7 +139,7 @@ def _piece(
 
 def _tree(app: CompiledApp, snapshot: Snapshot, headers: tuple[str, ...]) -> OnMatch:
     opens = opening(app.app.audience, snapshot.team)
-    besides = ours((f"{header}.{opens}" for header in headers), sorted(app.settled))
+    besides = ours(f"{header}.{opens}" for header in headers)
     name = app.app.service_token_header
     if name is not None:
         besides = all_of(not_(present(name)), besides)

@@ -34,7 +34,7 @@ from extauthz.xds.matching import (
     OnMatch,
     Predicate,
     all_of,
-    equals,
+    ends,
     extension,
     looked_up,
     not_,
@@ -43,7 +43,7 @@ from extauthz.xds.matching import (
     unless_skipped,
     when,
 )
-from extauthz.xds.proof import CLAIMS, NEWER_THAN, RULES, SESSION, USER, conditions
+from extauthz.xds.proof import CLAIMS, RULES, SESSION, TIMES, USER, conditions
 from lychgate.core.model import Team
 from lychgate.core.urls import APP_SESSION_COOKIE, AUTH_COOKIE
 
@@ -97,7 +97,7 @@ def _unless_revoked(
 ) -> OnMatch:
     """Stop at sessions that ended, and at people unless their token is younger than that."""
     ended = {
-        user: when(not_(equals(NEWER_THAN, str(second))), stop) for user, second in people.items()
+        user: when(not_(ends(TIMES, f",{second}")), stop) for user, second in people.items()
     }
     return looked_up(SESSION, dict.fromkeys(sessions, stop), looked_up(USER, ended, go_on))
 

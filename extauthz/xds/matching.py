@@ -72,6 +72,11 @@ def begins(name: str, text: str) -> Predicate:
     return _tested(name, StringMatcher(prefix=text))
 
 
+def ends(name: str, text: str) -> Predicate:
+    """Whether a header ends so."""
+    return _tested(name, StringMatcher(suffix=text))
+
+
 def holds(name: str, text: str) -> Predicate:
     """Whether a header holds that text somewhere."""
     return _tested(name, StringMatcher(contains=text))

@@ -33,9 +33,9 @@ from lychgate.core.policy import (
 )
 from lychgate.core.selectors import Evidence, LinkedAppToken, Login, Match
 from lychgate.core.session import (
-    NEWER_THAN,
     RULES,
     SERVICE_TOKEN_LIFE_CAP,
+    TIMES,
     app_duration,
     auth_cookie,
     identity_of,
@@ -173,7 +173,7 @@ def _as_linked(case: Case, policy: CompiledPolicy, held: Held, evidence: Evidenc
     )
     claims.update(sub=token.subject, policy_id=policy.id, linked_from=first)
     claims["linked_at"] = token.linked_at or token.issued_at
-    for name in ("nbf", "facts", "binding", "client_id", RULES, NEWER_THAN):
+    for name in ("nbf", "facts", "binding", "client_id", RULES, TIMES):
         claims.pop(name, None)
     if not token.common_name:
         claims.pop("common_name", None)

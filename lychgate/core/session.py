@@ -24,8 +24,11 @@ IMMEDIATE_LIFE = timedelta(seconds=60)
 TEAM_COOKIE_LIFE = timedelta(hours=4)
 APP_SESSION_LIFE = timedelta(hours=24)
 SERVICE_TOKEN_LIFE_CAP = timedelta(hours=24)
-RULES, NEWER_THAN = "rules", "newer_than"
-"""The claims by which a proxy may prove an application token alone (see `core.zerohop`)."""
+RULES, TIMES = "rules", "times"
+"""The claims by which a proxy may prove an application token alone (see `core.zerohop`).
+
+They are true of one token only: what is made of its claims is made without them.
+"""
 _CUSTOM_BUDGET = 800
 """Bytes of custom claims an application token may carry; the cookie limit is 4096 in all."""
 _GROUPS_BUDGET = 600
@@ -296,7 +299,8 @@ def oauth_assertion(token: Token, now: datetime) -> dict[str, Any]:
     claims = dict(token.claims)
     issued = seconds(now)
     claims.update(type=TokenType.APP.value, iat=issued, nbf=issued)
-    claims.pop("client_id", None)
+    for name in ("client_id", RULES, TIMES):
+        claims.pop(name, None)
     return claims
 
 

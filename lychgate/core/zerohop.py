@@ -3,22 +3,27 @@
 The common request carries a good token in its cookie and comes to an application whose policies
 need nothing of the request itself. `decide` would look at the token and let it pass; so may a
 proxy that checks the same. This module says where that holds (`unfit`, `grounds`) and gives the
-token two claims by which the proxy can tell that it is not out of date:
+token two claims by which the proxy can tell that it is one of these, and not out of date:
 
 - `rules`, the second of the last change of the application's policies (or of the revocation of all
   its tokens, if that is later), and a digest of what they were. The proxy knows today's; an older
   token has another.
-- `newer_than`, the second of the person's newest revocation. A token is issued in a later second,
-  so one that names the newest revocation of today lies after it.
+- `times`, when it was issued and ends, and the second of the person's newest revocation. A token is
+  issued in a later second, so one that names the newest revocation of today lies after it. They
+  are in one text, because a proxy takes long to copy a claim.
 
 Both are given only to tokens for which `decide` says yes for as long as the rules stay and the
-person is not revoked. Everything else of a request (its path, its cookies, its other credentials)
-is the adapter's to prove, and whatever it cannot prove goes to `decide`.
+person is not revoked, and whose other claims are all plain: a person's own, in shapes that a proxy
+may copy into headers. So it need not look at any of the claims that other tokens have; and whoever
+makes a token of the claims of another leaves the two out. Everything else of a request (its path,
+its cookies, its other credentials) is the adapter's to prove, and whatever it cannot prove goes to
+`decide`.
 """
 
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,7 +34,7 @@ from lychgate.core.model import Action, AppType, Team
 from lychgate.core.policy import CompiledPolicy
 from lychgate.core.revocations import Revocations
 from lychgate.core.routes import Entry, entries_of
-from lychgate.core.session import NEWER_THAN, RULES, TokenType
+from lychgate.core.session import RULES, TIMES, TokenType
 from lychgate.core.snapshot import CompiledApp, Snapshot
 
 CROWD = 64
@@ -160,14 +165,50 @@ def rules_claim(app: CompiledApp, revocations: Revocations) -> str:
 def vouched(
     claims: Mapping[str, Any], app: CompiledApp, revocations: Revocations
 ) -> dict[str, Any]:
-    """The claims of a person's token, with the two if it deserves them."""
-    subject, session = claims["sub"], claims["identity_nonce"]
+    """The claims of a token, with the two if it deserves them; and without them if not."""
+    bare = {name: value for name, value in claims.items() if name not in (RULES, TIMES)}
+    if not (_plain(bare) and bare.get("aud") == [app.app.audience]):
+        return bare
+    subject, session, issued = bare["sub"], bare["identity_nonce"], bare["iat"]
     newest = max(revocations.newest(subject, session, app.app.id), app.rules_changed_at)
-    settled = claims["policy_id"] in app.settled
-    if not (subject and session and settled and claims["iat"] > newest):
-        return dict(claims)
+    if bare["policy_id"] not in app.settled or issued <= newest:
+        return bare
     of_person = max(revocations.newest(subject, session, None), 0)
-    return {**claims, RULES: rules_claim(app, revocations), NEWER_THAN: of_person}
+    times = f"{issued},{bare['exp']},{of_person}"
+    return {**bare, RULES: rules_claim(app, revocations), TIMES: times}
+
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{21,128}")
+_EMAIL = re.compile(r"(?:[!-~]+@[!-~]+)?")
+_OF_OTHERS = (
+    "facts",
+    "common_name",
+    "service_token_status",
+    "linked_from",
+    "linked_at",
+    "grant_id",
+    "client_id",
+)
+"""Claims of tokens that are decided by more than their person's own."""
+
+
+def _plain(claims: Mapping[str, Any]) -> bool:
+    """Whether a token is a person's own, and says so in the shapes that most tokens have."""
+    shaped = (("sub", _ID), ("identity_nonce", _NONCE), ("email", _EMAIL))
+    texts = all(
+        isinstance(text := claims.get(name, ""), str) and shape.fullmatch(text)
+        for name, shape in shaped
+    )
+    times = [claims.get(name) for name in ("iat", "nbf", "exp")]
+    return (
+        claims.get("type") == TokenType.APP.value
+        and texts
+        and isinstance(claims.get("policy_id"), str)
+        and all(type(time) is int and 0 <= time < 2**40 for time in times)
+        and times[0] == times[1]
+        and not any(name in claims for name in _OF_OTHERS)
+    )
 
 
 def opening(audience: str, team: Team) -> str:

@@ -118,8 +118,8 @@ def minted(decision: Decision) -> dict[str, Any]:
 
 
 def test_a_linked_token_is_never_proved_by_a_proxy_alone() -> None:
-    token = a_token(A, ALICE, rules="0" * 32, newer_than=0)
-    assert not {"rules", "newer_than"} & set(minted(with_token("b.example", token)))
+    token = a_token(A, ALICE, rules="0" * 32, times="1,2,0")
+    assert not {"rules", "times"} & set(minted(with_token("b.example", token)))
 
 
 def test_s06_the_token_of_a_linked_application_enters_with_its_person() -> None:

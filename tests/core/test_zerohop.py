@@ -51,6 +51,7 @@ ANY_TOKEN = rule("any_valid_service_token")
 TOKEN = rule("service_token", token_id="st1")
 LINKED = rule("linked_app_token", app_uid="other")
 ALICE = a_user()
+LOGIN = "session-0123456789abcdef"
 
 
 def why(*policies: Policy, app: Application | None = None, **more: Any) -> Unfit | None:
@@ -223,9 +224,14 @@ def compiled(*policies: Policy, **more: Any) -> CompiledApp:
 
 
 def issued(app: CompiledApp, revocations: Revocations | None = None, **more: Any) -> Any:
-    """The two claims of a token issued 60 seconds ago."""
-    claims = vouched(claims_for(app.app, ALICE, **more), app, revocations or Revocations())
-    return claims.get("rules"), claims.get("newer_than")
+    """What a token issued 60 seconds ago says of rules, and of the person's revocations."""
+    plain = claims_for(app.app, ALICE, **{"session": LOGIN, **more})
+    claims = vouched(plain, app, revocations or Revocations())
+    if "times" not in claims:
+        return claims.get("rules"), None
+    issued, ends, newest = claims["times"].split(",")
+    assert (int(issued), int(ends)) == (claims["iat"], claims["exp"])
+    return claims["rules"], int(newest)
 
 
 def test_a_persons_token_says_what_it_was_issued_under() -> None:
@@ -236,7 +242,7 @@ def test_a_persons_token_says_what_it_was_issued_under() -> None:
 @pytest.mark.parametrize("kind", [RevocationKind.USER, RevocationKind.SESSION])
 def test_a_token_names_the_newest_revocation_before_it(kind: RevocationKind) -> None:
     app = compiled(STAFF_ONLY)
-    key = ALICE.subject if kind is RevocationKind.USER else "session-1"
+    key = ALICE.subject if kind is RevocationKind.USER else LOGIN
     before = revoked(kind, key, 61)
     assert issued(app, before) == (rules_claim(app, before), seconds(NOW) - 61)
 
@@ -245,7 +251,7 @@ def test_c08_a_token_of_the_second_of_a_revocation_or_change_is_never_vouched_fo
     app = compiled(STAFF_ONLY)
     for kind, key in (
         (RevocationKind.USER, ALICE.subject),
-        (RevocationKind.SESSION, "session-1"),
+        (RevocationKind.SESSION, LOGIN),
         (RevocationKind.APP, "app"),
     ):
         assert issued(app, revoked(kind, key, 60)) == (None, None)
@@ -294,7 +300,9 @@ def test_every_token_of_an_application_begins_alike() -> None:
 def test_what_is_vouched_for_is_what_decide_allows() -> None:
     app = an_app()
     snapshot = a_snapshot(app)
-    claims = vouched(claims_for(app, ALICE), snapshot.apps[app.id], snapshot.revocations)
+    claims = claims_for(app, ALICE, session=LOGIN)
+    claims = vouched(claims, snapshot.apps[app.id], snapshot.revocations)
+    assert "times" in claims
     headers = {"cookie": f"CF_Authorization={sign(claims, signing_key())}"}
     decision = decide(a_request(headers=headers), snapshot, verifier(snapshot), NOW)
     assert isinstance(decision, Allow)

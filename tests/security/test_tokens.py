@@ -53,7 +53,7 @@ def with_header(catalogue: Catalogue, **changed: object) -> str:
 
 def with_claims(catalogue: Catalogue, **changed: object) -> str:
     """Alice's token with claims that our own signing would not take, really signed."""
-    claims = catalogue.claims(ALICE, "ROOT") | changed
+    claims = catalogue.issued(catalogue.claims(ALICE, "ROOT") | changed, "ROOT")
     return signed(catalogue, {"alg": "RS256", "kid": key(catalogue).kid, "typ": "JWT"}, claims)
 
 
@@ -213,7 +213,7 @@ def without(name: str) -> Forge:
     def forge(catalogue: Catalogue) -> str:
         claims = catalogue.claims(ALICE, "ROOT")
         del claims[name]
-        return catalogue.sign(claims)
+        return catalogue.sign(catalogue.issued(claims, "ROOT"))
 
     return forge
 

@@ -261,10 +261,17 @@ class Catalogue:
         first = next(one for one in app.person if one.action is Action.ALLOW)
         grounds = Grounds(person.session, first.id, 0)
         team, span = self.settings.team, timedelta(seconds=life)
+        claims = app_claims(team, app.app, person.identity, grounds, real_now(), span)
+        return self.issued(claims, name)
+
+    def issued(self, claims: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Claims with the two that our issuer adds if they deserve it, and with no others of them.
+
+        A token of ours that is not like the others is made like this, or it would claim to be.
+        """
         snapshot = self.feed.current()
         assert snapshot is not None
-        claims = app_claims(team, app.app, person.identity, grounds, real_now(), span)
-        return vouched(claims, app, snapshot.revocations)
+        return vouched(claims, self.app(name), snapshot.revocations)
 
     def org_claims(self, email: str) -> dict[str, Any]:
         """The claims of somebody's team session."""
@@ -281,7 +288,7 @@ class Catalogue:
 
     def token(self, email: str, name: str, **changed: Any) -> str:
         """Somebody's token for an application, some claims changed."""
-        return self.sign(self.claims(email, name) | changed)
+        return self.sign(self.issued(self.claims(email, name) | changed, name))
 
     def mails(self, to: str) -> list[str]:
         """The text of every mail to an address, oldest first."""

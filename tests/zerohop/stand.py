@@ -99,7 +99,7 @@ class Stand:
         grounds = Grounds(session, policy.id, 0)
         hour = timedelta(hours=1)
         claims = app_claims(snapshot.team, compiled.app, ALICE, grounds, clock(), hour)
-        claims = vouched(claims, compiled, snapshot.revocations) | changed
+        claims = vouched(claims | changed, compiled, snapshot.revocations)
         return sign(claims, snapshot.keyring.current(clock()))
 
     def ask(self, token: str, host: str = "app.example", target: str = "/") -> Reply:

@@ -146,9 +146,31 @@ FORGED: tuple[Mapping[str, Any], ...] = (
     {"common_name": "st1"},
     {"service_token_status": True},
     {"facts": "zz"},
-    {"rules": "1.0"},
-    {"newer_than": 2**31},
+    {"common_name": ""},
+    {"client_id": "c"},
+    {"identity_nonce": "short"},
+    {"email": "caf\xe9@staff.example"},
+    {"email": "alice"},
 )
+FALSE: tuple[Mapping[str, Any], ...] = (
+    {"rules": "1.0"},
+    {"rules": None},
+    {"times": None},
+    {"times": ""},
+    {"times": 5},
+    {"times": ["1,4102444800,0"]},
+    {"times": "1,4102444800"},
+    {"times": "1,4102444800,"},
+    {"times": ",4102444800,0"},
+    {"times": "1,4102444800,0,"},
+    {"times": "1,4102444800,0,0"},
+    {"times": "1,4102444800,-1"},
+    {"times": "1,4102444800.5,0"},
+    {"times": "1,1,0"},
+    {"times": "4102444700,4102444800,0"},
+    {"times": "1,4102444800,1"},
+)
+"""What no issuer of ours ever says; a good token in all else, so there is no harm in asking."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +211,9 @@ class _Minter:
 
 @cache
 def _minted(minter: _Minter, who: str, forged: int | None) -> str:
-    claims = minter.catalogue.claims(*TOKENS[who], life=86_400)
-    return minter.catalogue.sign({**claims, **(FORGED[forged] if forged is not None else {})})
+    changes = FORGED[forged] if forged is not None else {}
+    claims = {**minter.catalogue.claims(*TOKENS[who], life=86_400), **changes}
+    return minter.catalogue.sign(minter.catalogue.issued(claims, TOKENS[who][1]))
 
 
 @st.composite
@@ -236,6 +259,16 @@ def test_J10_our_own_key_under_a_forged_claim_proves_nothing(two: Two, forged: i
     asked = Asked("GET", "/", "a.example", COOKIE, "root", forged)
     # Without an address a token is good, and origins are told none.
     assert two.proved(asked.ask) == (FORGED[forged] == {"email": ""})
+
+
+@pytest.mark.parametrize("false", FALSE, ids=str)
+def test_claims_that_no_issuer_of_ours_makes_prove_nothing(
+    two: Two, false: Mapping[str, Any]
+) -> None:
+    catalogue = two.both.catalogue
+    token = catalogue.sign({**catalogue.claims(*TOKENS["root"]), **false})
+    headers = (("Cookie", f"CF_Authorization={token}"),)
+    assert not two.proved(lambda both: both.ask("/", "a.example", headers))
 
 
 def test_the_same_token_untouched_is_proved(two: Two) -> None:
