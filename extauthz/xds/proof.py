@@ -18,7 +18,6 @@ from extauthz.xds.matching import (
     begins,
     equals,
     fits,
-    holds,
     judged,
     looked_up,
     not_,
@@ -29,7 +28,6 @@ from lychgate.core.model import Team
 from lychgate.core.patterns import HostPattern, PathPattern
 from lychgate.core.routes import Entry
 from lychgate.core.urls import (
-    AUTH_COOKIE,
     CLIENT_ID,
     CLIENT_SECRET,
     METADATA_REQUEST,
@@ -39,6 +37,7 @@ from lychgate.core.zerohop import Ground
 
 USER, EMAIL = "x-lychgate-user", "x-lychgate-email"
 SESSION, RULES, TIMES = "x-lychgate-session", "x-lychgate-rules", "x-lychgate-times"
+TOKEN, COOKIES = "x-lychgate-token", "x-lychgate-cookies"
 CLAIMS = (
     (USER, "sub"),
     (EMAIL, "email"),
@@ -77,7 +76,6 @@ def conditions() -> Predicate:
         fits(":path", TARGET),
         judged(":path", _lua("target.lua")),
         judged(TIMES, _lua("times.lua")),
-        judged("cookie", _lua("cookie.lua")),
     )
 
 
@@ -86,7 +84,7 @@ def ours(beginnings: Iterable[str]) -> Predicate:
 
     Which of its policies admitted is part of what `rules` are a digest of.
     """
-    return any_of(*(holds("cookie", f"{AUTH_COOKIE}={one}") for one in beginnings))
+    return any_of(*(begins(TOKEN, one) for one in beginnings))
 
 
 def on_grounds(grounds: Iterable[Ground], team: Team, besides: Predicate) -> OnMatch:

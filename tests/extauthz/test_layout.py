@@ -81,6 +81,19 @@ def test_a_file_with_the_zero_hop_path_is_valid_and_asks_in_its_wrapper_only(
     assert path.read_text().count("http.ext_authz.v3.ExtAuthz\n") == 1
 
 
+def test_a_filter_that_has_not_come_or_has_ended_proves_nothing() -> None:
+    text = render(replace(LAYOUT, xds="unix:/run/lychgate/xds.sock"))
+    filters = _manager(yaml.safe_load(text))["http_filters"]
+    names = [one["name"] for one in filters]
+    assert names[:5] == [
+        f"lychgate.{name}" for name in ("cookies", "keys", "recent", "applications", "assertion")
+    ]
+    for one in filters[2:4]:
+        default = one["config_discovery"]["default_config"]["mutations"]["request_mutations"]
+        assert {"remove": "x-lychgate-rules"} in default
+    assert filters[0]["typed_config"]["clear_route_cache"] is False
+
+
 def test_a_file_that_asks_over_http_is_valid_and_hardened_alike(tmp_path: Path) -> None:
     path = tmp_path / "envoy.yaml"
     path.write_text(render(replace(LAYOUT, check=Check.HTTP)))
