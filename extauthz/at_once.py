@@ -72,17 +72,21 @@ class _Call:
             # Who is gone, or sent what cannot be read, gets no decision.
             if steps._is_rpc_state_active(self._state):
                 self._respond()
-        except Exception:
+        except BaseException:
+            # Even what is no `Exception`, as when a library in Rust panics.
             _LOGGER.exception("a call could not be answered")
+            self._end(cygrpc.StatusCode.internal, b"the call could not be answered")
         finally:
             self._when_over(self)
         return told
 
     def _respond(self) -> None:
-        state = self._state
-        if state.request is not None:
-            self._answer(state.request)
+        if self._state.request is not None:
+            self._answer(self._state.request)
         else:
-            with state.condition:
-                code = cygrpc.StatusCode.unimplemented
-                steps._abort(state, self._call, code, b"a call has one message")
+            self._end(cygrpc.StatusCode.unimplemented, b"a call has one message")
+
+    def _end(self, code: Any, why: bytes) -> None:
+        with self._state.condition:
+            if steps._is_rpc_state_active(self._state):
+                steps._abort(self._state, self._call, code, why)

@@ -17,6 +17,10 @@ METHOD = "/a.Service/Say"
 MOST = 20
 
 
+class Panic(BaseException):
+    """What a library in Rust raises when it panics: no `Exception`."""
+
+
 @dataclass(slots=True)
 class Said:
     """What a method was asked, and by which threads; some words have it do other things."""
@@ -31,6 +35,8 @@ class Said:
         self.threads.add(threading.get_ident())
         if word == b"fail":
             raise ValueError("a mistake of ours")
+        if word == b"panic":
+            raise Panic
         if word == b"slow":
             time.sleep(0.5)
         if word == b"refuse":
@@ -104,6 +110,16 @@ def test_a_call_that_fails_ends_so_and_the_next_is_answered(
             say(channel, word)
     assert say(channel, b"next") == b"next"
     assert "a call could not be answered" not in caplog.text
+
+
+def test_a_panic_ends_its_own_call_and_not_the_thread_that_reads(
+    channel: grpc.Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2 * MOST):
+        with refused(grpc.StatusCode.INTERNAL):
+            say(channel, b"panic")
+    assert say(channel, b"next") == b"next"
+    assert "a call could not be answered" in caplog.text
 
 
 def test_a_call_without_a_message_is_refused(channel: grpc.Channel, said: Said) -> None:

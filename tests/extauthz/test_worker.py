@@ -12,9 +12,13 @@ from pathlib import Path
 import grpc
 import pytest
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from extauthz.asking import Judge
 from extauthz.listening import CannotListen
@@ -102,6 +106,43 @@ def test_d05_a_huge_check_is_refused(endpoint: str, ready: threading.Event) -> N
         assert AuthorizationStub(channel).Check(a_check(), timeout=5).status.code == 0
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert len(judge.seen) == 1
+
+
+def test_watchers_of_the_health_state_who_leave_stop_no_check(
+    endpoint: str, ready: threading.Event
+) -> None:
+    own = [("grpc.use_local_subchannel_pool", 1)]
+    with running(endpoint, ready), grpc.insecure_channel(endpoint, options=own) as channel:
+        watch = HealthStub(channel).Watch
+        watchers = [watch(HealthCheckRequest(service=SERVICE)) for _ in range(300)]
+        time.sleep(0.3)
+        for watcher in watchers:
+            watcher.cancel()
+            time.sleep(0.002)
+        assert AuthorizationStub(channel).Check(a_check(), timeout=5).status.code == 0
+        assert is_serving(endpoint, SERVICE)
+
+
+def test_reflection_that_is_held_open_leaves_health_and_checks_alone(
+    endpoint: str, ready: threading.Event
+) -> None:
+    over = threading.Event()
+
+    def nothing() -> Iterator[ServerReflectionRequest]:
+        over.wait(60)
+        yield from ()
+
+    with running(endpoint, ready), grpc.insecure_channel(endpoint) as channel:
+        reflect = ServerReflectionStub(channel).ServerReflectionInfo
+        held = [reflect(nothing()) for _ in range(50)]
+        time.sleep(0.2)
+        try:
+            assert is_serving(endpoint, SERVICE)
+            assert AuthorizationStub(channel).Check(a_check(), timeout=5).status.code == 0
+        finally:
+            over.set()
+            for stream in held:
+                stream.cancel()
 
 
 def test_two_servers_never_share_a_port(ready: threading.Event) -> None:
