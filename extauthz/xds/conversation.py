@@ -1,6 +1,8 @@
 """What one Envoy is told when: the order of things on one stream of delta discovery.
 
-The keys and the third filter go first. Once Envoy has taken both, the second filter follows, with
+Whatever second filter Envoy still has from another stream is withdrawn first: it goes with another
+third filter, perhaps of another server, and beside ours what was revoked could be missing in both.
+Then come the keys and the third filter. Once Envoy has taken both, the second filter follows, with
 an end. While nothing changes it is confirmed, without being sent again, several times within that
 time; so it never outlives the bound after the store was last heard of. It is not confirmed, and
 ends by itself, while Envoy has not taken the newest keys and the newest third filter, or has not
@@ -59,6 +61,7 @@ class Conversation:
     """One stream: `due` says what to send, the other methods take what Envoy says."""
 
     bound: float
+    _began: bool = False
     _asked: set[str] = field(default_factory=set)
     _sent: dict[str, object] = field(default_factory=dict)
     """Of what the first and third filter were made that Envoy was sent last."""
@@ -102,6 +105,9 @@ class Conversation:
 
     def due(self, state: State, now: float) -> Iterator[Message]:
         """What to send now."""
+        if self._asked and not self._began:
+            self._began = True
+            yield Message(self._noted({}), removed=(RECENT,))
         made_of: dict[str, object] = {KEYS: state.keys, APPLICATIONS: state.base}
         fresh = {name: one for name, one in made_of.items() if self._lacks(name, one)}
         if fresh:

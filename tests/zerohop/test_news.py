@@ -1,5 +1,6 @@
 """Revocations, edits and keys: when they are in force at an Envoy that proves by itself."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -7,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from extauthz.xds.publisher import Publisher
 from lychgate.clock import clock
 from lychgate.core.keys import OVERLAP, Keyring, new_signing_key
 from lychgate.core.model import AppId, RevocationKind
 from lychgate.core.snapshot import Snapshot
+from lychgate.settings import ZeroHop
 from tests.support.builders import a_policy, a_snapshot, an_app, sealing_key
 from tests.support.scale import scaled
-from tests.zerohop.stand import ALICE, BOUND, SESSION, Stand, revoked, running_stand
+from tests.zerohop.stand import ALICE, BOUND, SESSION, Feed, Stand, revoked, running_stand
 
 
 def fresh_snapshot() -> Snapshot:
@@ -134,6 +137,29 @@ def test_X01_a_store_that_is_lost_is_vouched_for_no_longer_than_the_bound(stand:
     assert stand.ask(token).status == 200, "the gate goes on by its own outage grace"
     stand.feed.find()
     stand.eventually(lambda: stand.proved(token))
+
+
+def test_X05_another_server_that_knows_less_brings_nothing_back(stand: Stand) -> None:
+    """What was revoked long ago stays so where Envoy goes over to a server without its store."""
+    token = stand.token("app")
+    behind = Feed(stand.feed.snapshot)
+    behind.lost_at = time.monotonic() - 60
+    late = Publisher(behind, ZeroHop(stand.endpoint, timedelta(seconds=BOUND)))
+    late.start()
+    try:
+        # So many that the third filter knows of them, and the second need not any more.
+        more = ((RevocationKind.SESSION, f"more-{n}") for n in range(600))
+        stand.put((RevocationKind.SESSION, SESSION), *more)
+        stand.renewed()
+        assert stand.refused(token)
+        stand.stop_telling()
+        stand.publisher = late
+        stand.tell_again()
+        until = time.monotonic() + BOUND + 1
+        while time.monotonic() < until:
+            assert stand.refused(token)
+    finally:
+        late.stop()
 
 
 def test_X05_rubbish_proves_nothing(stand: Stand) -> None:
