@@ -23,6 +23,7 @@ from extauthz.xds.filters import APPLICATIONS, KEYS, RECENT
 
 CONFIRMATIONS = 5
 """So many times within the bound the second filter is confirmed."""
+_FILTERS = frozenset((KEYS, RECENT, APPLICATIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Conversation:
             self._sent.pop(name, None)
             self._taken.pop(name, None)
             self._forget(name)
-        self._asked.update(more)
+        self._asked.update(_FILTERS.intersection(more))
 
     def taken(self, nonce: str) -> None:
         """Envoy goes by what it was sent under this nonce."""

@@ -30,6 +30,10 @@ _ENVOYS = 128
 """So many Envoys one server tells; each has a thread that sleeps nearly always."""
 _OLDEST = (1, 37)
 """The oldest Envoy whose match trees mean what ours say."""
+_AHEAD = 2
+"""So many messages of an Envoy are taken in before they are answered; whoever sends more waits."""
+_LONGEST = 1024 * 1024
+"""Bytes of a message; the first one, which names all that an Envoy can do, has a tenth."""
 _LOOKS = 20
 """So many times within the bound a stream looks whether something is due."""
 
@@ -62,6 +66,7 @@ class _Stream:
     ) -> None:
         self._publisher, self._conversation, self._counts = publisher, conversation, counts
         self._inbox: queue.SimpleQueue[DeltaDiscoveryRequest | bool | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_AHEAD)
         self._known: bool | None = None
 
     @property
@@ -77,6 +82,7 @@ class _Stream:
         """Take in what Envoy says, in a thread of its own."""
         try:
             for request in requests:
+                self._room.acquire()
                 self._inbox.put(request)
         except grpc.RpcError:
             pass  # the stream is over, however it ended
@@ -85,6 +91,12 @@ class _Stream:
 
     def run(self, patience: float) -> Iterator[DeltaDiscoveryResponse]:
         """Answer until the stream is over."""
+        try:
+            yield from self._answers(patience)
+        finally:
+            self._room.release()  # who reads sees that it is over
+
+    def _answers(self, patience: float) -> Iterator[DeltaDiscoveryResponse]:
         while True:
             try:
                 heard = self._inbox.get(timeout=patience)
@@ -93,6 +105,7 @@ class _Stream:
             if heard is None:
                 return
             if not isinstance(heard, bool):
+                self._room.release()
                 self._hear(heard)
             state = self._publisher.state()
             if state is not None and self._known:
@@ -152,7 +165,11 @@ def new_server(discovery: Discovery) -> grpc.Server:
     """A server for so many Envoys."""
     server = grpc.server(
         ThreadPoolExecutor(_ENVOYS, thread_name_prefix="envoy"),
-        options=(("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1)),
+        options=(
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_receive_message_length", _LONGEST),
+        ),
         maximum_concurrent_rpcs=_ENVOYS,
     )
     add_AggregatedDiscoveryServiceServicer_to_server(discovery, server)

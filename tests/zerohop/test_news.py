@@ -1,14 +1,22 @@
 """Revocations, edits and keys: when they are in force at an Envoy that proves by itself."""
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
+import grpc
 import pytest
+from envoy.config.core.v3.base_pb2 import Node
+from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
+from extauthz.xds.filters import APPLICATIONS, KEYS, RECENT
 from extauthz.xds.publisher import Publisher
+from extauthz.xds.server import TYPE
 from lychgate.clock import clock
 from lychgate.core.keys import OVERLAP, Keyring, new_signing_key
 from lychgate.core.model import AppId, RevocationKind
@@ -160,6 +168,31 @@ def test_X05_another_server_that_knows_less_brings_nothing_back(stand: Stand) ->
             assert stand.refused(token)
     finally:
         late.stop()
+
+
+def test_D05_who_asks_and_never_reads_is_not_listened_to_for_ever(stand: Stand) -> None:
+    names = (KEYS, RECENT, APPLICATIONS)
+    node = Node(id="x" * 100_000)
+    node.user_agent_build_version.version.major_number = 2
+    ask = DeltaDiscoveryRequest(
+        node=node,
+        type_url=TYPE,
+        resource_names_subscribe=names,
+        resource_names_unsubscribe=names,
+    )
+    taken, over = count(), threading.Event()
+
+    def flood() -> Iterator[DeltaDiscoveryRequest]:
+        while not over.is_set() and next(taken) < 2_000:
+            yield ask
+
+    with grpc.insecure_channel(stand.endpoint) as channel:
+        stream = AggregatedDiscoveryServiceStub(channel).DeltaAggregatedResources(flood())
+        stand.rest(2 * BOUND)
+        assert next(taken) < 1_000
+        assert stand.proved(stand.token("app")), "others are told as ever"
+        over.set()
+        stream.cancel()
 
 
 def test_X05_rubbish_proves_nothing(stand: Stand) -> None:
