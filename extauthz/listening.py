@@ -6,6 +6,9 @@ from typing import Protocol
 
 from lychgate.errors import LychgateError
 
+AS_IT_IS = ("grpc.compression_enabled_algorithms_bitset", 1)
+"""No compressed messages: Envoy sends none, and a small one could become a very large one."""
+
 
 class CannotListen(LychgateError):
     """The endpoint is taken, or not one this process may use."""

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection
 
 from extauthz.asking import Judge
 from extauthz.health import Health
-from extauthz.listening import listen
+from extauthz.listening import AS_IT_IS, listen
 from extauthz.service import AuthorizationService
 from lychgate.stopping import Stop
 
@@ -26,6 +26,7 @@ _BESIDE = 4
 _CONCURRENT = 2048
 """Calls whose message has not come: twice what Envoy's circuit breaker lets through."""
 _OPTIONS = (
+    AS_IT_IS,
     ("grpc.max_receive_message_length", 256 * 1024),
     ("grpc.max_concurrent_streams", 1024),
     # A second server on the port must fail to start, not take half of the checks.

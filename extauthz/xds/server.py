@@ -18,6 +18,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryResponse,
 )
 
+from extauthz.listening import AS_IT_IS
 from extauthz.xds import conversation as talk
 from extauthz.xds.matching import packed
 from extauthz.xds.metrics import Counts
@@ -129,7 +130,7 @@ class _Stream:
                 _LOGGER.error(
                     "an Envoy refused a filter: %s",
                     request.error_detail.message[-300:],
-                    extra={"event": {"envoy": request.node.id}},
+                    extra={"event": {"envoy": _name(request.node)}},
                 )
         else:
             self._conversation.taken(request.response_nonce)
@@ -141,9 +142,14 @@ def _is_known(node: Any) -> bool:
         return True
     _LOGGER.error(
         "an Envoy is too old to prove anything, and asks about every request",
-        extra={"event": {"envoy": node.id, "hint": "Envoy 1.37.6, 1.38.4, 1.40.0 or later"}},
+        extra={"event": {"envoy": _name(node), "hint": "Envoy 1.37.6, 1.38.4, 1.40.0 or later"}},
     )
     return False
+
+
+def _name(node: Any) -> str:
+    """What an Envoy calls itself, as far as a line of the log has room for it."""
+    return str(node.id[:100])
 
 
 def _response(message: talk.Message) -> DeltaDiscoveryResponse:
@@ -166,6 +172,7 @@ def new_server(discovery: Discovery) -> grpc.Server:
     server = grpc.server(
         ThreadPoolExecutor(_ENVOYS, thread_name_prefix="envoy"),
         options=(
+            AS_IT_IS,
             ("grpc.so_reuseport", 0),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", _LONGEST),

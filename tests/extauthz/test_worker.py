@@ -145,6 +145,17 @@ def test_reflection_that_is_held_open_leaves_health_and_checks_alone(
                 stream.cancel()
 
 
+def test_d05_a_compressed_check_is_refused(endpoint: str, ready: threading.Event) -> None:
+    judge = ByPath()
+    with running(endpoint, ready, judge), grpc.insecure_channel(endpoint) as channel:
+        stub = AuthorizationStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.Check(a_check(), timeout=5, compression=grpc.Compression.Gzip)
+        assert stub.Check(a_check(), timeout=5).status.code == 0
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert len(judge.seen) == 1
+
+
 def test_two_servers_never_share_a_port(ready: threading.Event) -> None:
     endpoint = f"127.0.0.1:{free_port()}"
     with running(endpoint, ready), pytest.raises(CannotListen):
